@@ -1,0 +1,1 @@
+"""The tests; ``servers.py`` and ``cluster.py`` beside this file start what they run on."""

@@ -1,0 +1,47 @@
+#!lua
+-- amend: change a token's end, write flag or texts; may revive one that expired at a fixed end.
+--
+-- KEYS[1] token   hash  the token record
+-- KEYS[2] owners  hash  the shard's owner states and floors
+-- ARGV[1] owner   whom the caller saw it belong to
+-- ARGV[2] life    "n" never ends, "f" ends at end_ms, "" as it is
+-- ARGV[3] end_ms  absolute end by the clock
+-- ARGV[4] write   "w", "r", "" as it is
+-- ARGV[5] field   pairs of further fields and values follow; an empty value removes the field
+-- ARGV[6..] value
+-- RETURNS ok expires_ms | unknown | revoked | evicted
+-- CLOCK   server
+-- @include now_ms
+-- @include number_at
+-- @include bytes_of
+
+local token = redis.call('HMGET', KEYS[1], 'h', 'o', 'd')
+local h, owner = token[1], token[2]
+if not h or owner ~= ARGV[1] then return { 'unknown' } end
+local state = redis.call('HMGET', KEYS[2], owner, owner .. '\0' .. string.sub(h, 2, 2))
+if not state[1] then return { 'unknown' } end
+local counter = number_at(h, 5, 9)
+if token[3] == 'evicted' then return { 'evicted' } end
+if token[3] or counter <= number_at(state[1], 2, 6) then return { 'revoked' } end
+if state[2] and counter <= number_at(state[2], 1, 5) then return { 'evicted' } end
+
+local life, stop, write = ARGV[2], number_at(h, 14, 19), ARGV[4]
+if life ~= '' then stop = life == 'f' and tonumber(ARGV[3]) or 0 end
+local head = string.sub(h, 1, 2) .. (life ~= '' and life or string.sub(h, 3, 3))
+  .. (write ~= '' and write or string.sub(h, 4, 4)) .. string.sub(h, 5, 13)
+  .. bytes_of(stop, 6) .. string.sub(h, 20)
+redis.call('HSET', KEYS[1], 'h', head)
+for i = 5, #ARGV, 2 do
+  if ARGV[i + 1] == '' then
+    redis.call('HDEL', KEYS[1], ARGV[i])
+  else
+    redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1])
+  end
+end
+local grave = number_at(h, 10, 13) * 1000
+if life == 'n' then
+  redis.call('PERSIST', KEYS[1])
+elseif life == 'f' then
+  redis.call('PEXPIRE', KEYS[1], math.max(stop - now_ms(), 0) + grave)
+end
+return { 'ok', stop }

@@ -1,0 +1,50 @@
+#!lua flags=allow-oom
+-- bury: tidy what an owner's dead tokens leave behind: a TTL on those without, index and names.
+--
+-- KEYS[1] owners    hash  the shard's owner states and floors
+-- KEYS[2] index     zset  the owner's tokens
+-- KEYS[3] names     hash  the owner's names
+-- KEYS[4..] tokens  hash  at most 200 a call, those of the index first
+-- ARGV[1] owner
+-- ARGV[2] indexed   how many of the tokens are entries of the index
+-- ARGV[3..] entry   for each token its index entry, or the name that points to it
+-- RETURNS ok removed
+-- CLOCK   none
+-- @include number_at
+
+local removed, owner = 0, ARGV[1]
+local state = redis.call('HGET', KEYS[1], owner)
+local floors = {}
+
+local function floor_of(letter)
+  if not floors[letter] then
+    local known = redis.call('HGET', KEYS[1], owner .. '\0' .. letter)
+    floors[letter] = known and number_at(known, 1, 5) or 0
+  end
+  return floors[letter]
+end
+
+local function dead(h, reason)
+  if not state or reason then return true end
+  local counter = number_at(h, 5, 9)
+  return counter <= number_at(state, 2, 6) or counter <= floor_of(string.sub(h, 2, 2))
+end
+
+for i = 4, #KEYS do
+  local entry = ARGV[i - 1]
+  local token = redis.call('HMGET', KEYS[i], 'h', 'd')
+  local h = token[1]
+  if i - 3 > tonumber(ARGV[2]) then
+    -- A name may point elsewhere by now; only one that still points to what is gone goes.
+    if not h and redis.call('HGET', KEYS[3], entry) == string.sub(KEYS[i], -20) then
+      removed = removed + redis.call('HDEL', KEYS[3], entry)
+    end
+  elseif not h then
+    removed = removed + redis.call('ZREM', KEYS[2], entry)
+  elseif dead(h, token[2]) then
+    local pttl, grave = redis.call('PTTL', KEYS[i]), number_at(h, 10, 13) * 1000
+    if pttl < 0 or pttl > grave then redis.call('PEXPIRE', KEYS[i], grave) end
+    removed = removed + redis.call('ZREM', KEYS[2], entry)
+  end
+end
+return { 'ok', removed }

@@ -1,0 +1,186 @@
+"""One way to talk to Redis: a bounded pool, one deadline a call, one kind of failure."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fakeredis import FakeServer
+from fakeredis.aioredis import FakeAsyncRedisConnection
+from redis.asyncio.connection import AbstractConnection, BlockingConnectionPool
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError, ResponseError
+from redis.maint_notifications import MaintNotificationsConfig
+
+from service.errors import StoreDown
+from service.store.scripts import Script
+
+log = logging.getLogger(__name__)
+
+Part = bytes | str | int
+Command = tuple[Part, ...]
+Reply = Any
+"""What Redis answers: bytes, int, None or a list of these."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One script with its keys and arguments."""
+
+    script: Script
+    keys: Sequence[bytes]
+    args: Sequence[Part]
+
+    def by_sha(self, fenced: bool) -> Command:
+        """As EVALSHA."""
+        sha = self.script.sha_fenced if fenced else self.script.sha_plain
+        return (b"EVALSHA", sha, len(self.keys), *self.keys, *self.args)
+
+    def by_source(self, fenced: bool) -> Command:
+        """As EVAL, which loads and runs at once and so cannot miss the script."""
+        source = self.script.fenced if fenced else self.script.plain
+        return (b"EVAL", source, len(self.keys), *self.keys, *self.args)
+
+
+async def _learn_version(connection: Any) -> None:
+    """Finish the handshake and note whether this server knows the ``#!lua`` fence."""
+    await connection.on_connect()
+    await connection.send_command(b"HELLO")
+    reply = await connection.read_response()
+    facts = dict(zip(reply[::2], reply[1::2], strict=False))
+    connection.fenced = int(bytes(facts[b"version"]).split(b".")[0]) >= 7
+
+
+class Client:
+    """Commands and scripts against one Redis (standalone or embedded).
+
+    Every call ends within *timeout_ms*, or raises StoreDown. redis-py owns the connections, the
+    credentials and TLS; its own retries are off, because they run scripts twice.
+    """
+
+    def __init__(self, url: str, *, timeout_ms: int = 150, pool: int = 64) -> None:
+        self.timeout_s = timeout_ms / 1000
+        self.embedded = url.startswith("memory:")
+        self._pool = self._embedded_pool() if self.embedded else self._pool_of(url, pool)
+        self._background: set[asyncio.Task[None]] = set()
+
+    def _pool_of(self, url: str, size: int) -> BlockingConnectionPool:
+        return BlockingConnectionPool.from_url(
+            url,
+            max_connections=size,
+            timeout=self.timeout_s,
+            protocol=2,
+            decode_responses=False,
+            socket_timeout=None,  # the deadline of the whole call holds instead
+            socket_connect_timeout=self.timeout_s,
+            retry=Retry(NoBackoff(), 0),
+            retry_on_timeout=False,
+            health_check_interval=0,
+            client_name="tokenhouse",
+            maint_notifications_config=MaintNotificationsConfig(enabled=False),
+            redis_connect_func=_learn_version,
+        )
+
+    @staticmethod
+    def _embedded_pool() -> BlockingConnectionPool:
+        return BlockingConnectionPool(
+            connection_class=FakeAsyncRedisConnection,
+            server=FakeServer(version=(7,)),
+            protocol=2,
+            max_connections=64,
+            retry=Retry(NoBackoff(), 0),
+        )
+
+    async def run(self, *steps: Call | Command, deadline_s: float | None = None) -> list[Reply]:
+        """Send *steps* in one write and return their replies in order.
+
+        A script the server does not have is sent again with its source. StoreDown when the server
+        does not answer in time, is not fit to decide, or refuses any of the steps.
+        """
+        connection: Any = None
+        try:
+            async with asyncio.timeout(deadline_s or self.timeout_s):
+                connection = await self._pool.get_connection()
+                replies = await self._exchange(connection, steps)
+        except TimeoutError as error:
+            self._drop(connection)
+            raise StoreDown("timeout") from error
+        except (RedisError, OSError) as error:
+            self._drop(connection)
+            raise StoreDown("unreachable") from error
+        except BaseException:
+            self._drop(connection)
+            raise
+        await self._give_back(connection)
+        return [self._checked(reply) for reply in replies]
+
+    async def _exchange(self, connection: Any, steps: Sequence[Call | Command]) -> list[Reply]:
+        fenced = getattr(connection, "fenced", False)
+        commands = [step.by_sha(fenced) if isinstance(step, Call) else step for step in steps]
+        replies = await self._send(connection, commands)
+        for i, step in enumerate(steps):
+            if isinstance(step, Call) and _starts(replies[i], "NOSCRIPT"):
+                replies[i] = (await self._send(connection, [step.by_source(fenced)]))[0]
+        return replies
+
+    @staticmethod
+    async def _send(connection: Any, commands: Sequence[Command]) -> list[Reply]:
+        await connection.send_packed_command(
+            connection.pack_commands(commands), check_health=False
+        )
+        replies: list[Reply] = []
+        for _ in commands:
+            try:
+                replies.append(await connection.read_response(disable_decoding=True))
+            except ResponseError as error:
+                replies.append(error)
+        return replies
+
+    def _checked(self, reply: Reply) -> Reply:
+        if isinstance(reply, RedisError):
+            word = str(reply).split(" ", 1)[0]
+            log.error("redis refused: %s", reply)
+            self._later(self._pool.disconnect(inuse_connections=False))
+            raise StoreDown(word.lower()) from reply
+        return reply
+
+    async def _give_back(self, connection: AbstractConnection) -> None:
+        try:
+            await self._pool.release(connection)
+        except asyncio.CancelledError:
+            self._drop(connection)
+            raise
+
+    def _drop(self, connection: AbstractConnection | None) -> None:
+        """Close a connection that may still owe a reply, and only then give its place back."""
+        if connection is not None:
+            self._later(self._discard(connection))
+
+    async def _discard(self, connection: AbstractConnection) -> None:
+        try:
+            await connection.disconnect(nowait=True)
+        finally:
+            if connection in self._pool._in_use_connections:
+                await self._pool.release(connection)
+
+    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        if self._background:
+            await asyncio.gather(*self._background, return_exceptions=True)
+        await self._pool.disconnect()
+
+
+def _starts(reply: Reply, prefix: str) -> bool:
+    # 6.2 wraps error texts and Valkey words them differently: only the prefix is the same.
+    return isinstance(reply, RedisError) and prefix in str(reply)[:40] or (
+        prefix == "NOSCRIPT" and type(reply).__name__ == "NoScriptError"
+    )

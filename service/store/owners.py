@@ -1,0 +1,129 @@
+"""Owners: the user record, the state beside it and the directory of names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from service.errors import NoSuchUser, StoreDown, UserExists
+from service.model import User, Word
+from service.store.client import Call, Client, Part, Reply
+from service.store.keys import Keys, shard_of
+from service.store.scripts import load_all
+
+PAGE = 500
+
+
+class Owners:
+    """Users in one Redis. Every method may raise StoreDown."""
+
+    def __init__(self, client: Client, keys: Keys, letters: str) -> None:
+        self.client = client
+        self.keys = keys
+        self._letters = letters
+        self._script = load_all()["set_owner"]
+
+    async def get(self, name: str) -> User | None:
+        """The user called *name* exactly, None when there is none."""
+        return (await self.get_all([name]))[0]
+
+    async def get_all(self, names: list[str]) -> list[User | None]:
+        """The users called *names*, in order, in one round trip."""
+        steps = []
+        for name in names:
+            shard = shard_of(name)
+            steps.append((b"HGETALL", self.keys.user(shard, name)))
+            steps.append((b"HGET", self.keys.owners(shard), name.encode()))
+        replies = await self.client.run(*steps) if steps else []
+        pairs = zip(replies[::2], replies[1::2], strict=True)
+        return [_user(name, *pair) for name, pair in zip(names, pairs, strict=True)]
+
+    async def create(self, name: str, fields: Mapping[str, str]) -> None:
+        """Make a user; tokens of an earlier user of that name stay dead. UserExists."""
+        if await self.get(name) is not None:
+            raise UserExists(name)
+        number = (await self.client.run((b"INCR", self.keys.users_next)))[0]
+        word = await self._set(name, "a", "new", {"id": str(number), **fields}, created=True)
+        if word is Word.EXISTS:
+            raise UserExists(name)
+        # After the record: readers tolerate either alone.
+        await self.client.run((b"ZADD", self.keys.users, number, name))
+
+    async def change(
+        self, name: str, fields: Mapping[str, str], *, state: str = "=", mark: bool = False
+    ) -> None:
+        """Write *fields*; *state* ``a`` enables, ``d`` disables; *mark* kills all tokens so far."""
+        if await self._set(name, state, "any", fields, mark=mark) is Word.UNKNOWN:
+            raise NoSuchUser(name)
+
+    async def change_password(self, name: str, old: str, new: str) -> bool:
+        """Replace the password hash *old* by *new*; False when another came in between."""
+        return await self._set(name, "=", "=" + old, {"password": new}) is Word.OK
+
+    async def delete(self, name: str) -> None:
+        """Remove the user; every token becomes unknown with the same write. NoSuchUser."""
+        word = await self._set(name, "-", "any", {})
+        await self.client.run((b"ZREM", self.keys.users, name))
+        if word is Word.UNKNOWN:
+            raise NoSuchUser(name)
+
+    async def _set(
+        self,
+        name: str,
+        state: str,
+        expect: str,
+        fields: Mapping[str, str],
+        *,
+        mark: bool = False,
+        created: bool = False,
+    ) -> Word:
+        shard = shard_of(name)
+        keys = [
+            self.keys.user(shard, name),
+            self.keys.owners(shard),
+            self.keys.counter(shard),
+            self.keys.names(shard, name),
+        ]
+        flags: list[Part] = ["1" if mark else "", self._letters, "created" if created else ""]
+        pairs = [part for pair in fields.items() for part in pair]
+        call = Call(self._script, keys, [name, state, expect, *flags, *pairs])
+        return Word((await self.client.run(call))[0][0].decode())
+
+    async def count(self) -> int:
+        """How many users the directory has."""
+        return int((await self.client.run((b"ZCARD", self.keys.users)))[0])
+
+    async def page(self, start: int, size: int) -> list[User]:
+        """Users by numeric id, from position *start*; a name without a record is left out."""
+        step = (b"ZRANGE", self.keys.users, start, start + size - 1)
+        names = [name.decode() for name in (await self.client.run(step))[0]]
+        return [user for user in await self.get_all(names) if user is not None]
+
+    async def by_id(self, number: int) -> User | None:
+        """The user with numeric id *number*."""
+        step = (b"ZRANGEBYSCORE", self.keys.users, number, number, b"LIMIT", 0, 1)
+        names = (await self.client.run(step))[0]
+        return await self.get(names[0].decode()) if names else None
+
+
+def _user(name: str, record: list[bytes], state: Reply) -> User | None:
+    if state is None or not record:
+        return None
+    text = {
+        key.decode(): value.decode()
+        for key, value in zip(record[::2], record[1::2], strict=True)
+    }
+    try:
+        return User(
+            name=name,
+            user_id=int(text["id"]),
+            active=state[:1] == b"a",
+            password=text.get("password", ""),
+            first_name=text.get("first", ""),
+            last_name=text.get("last", ""),
+            email=text.get("email", ""),
+            superuser=text.get("super") == "1",
+            permissions=tuple(text.get("perms", "").split()),
+            created_ms=int(text.get("created", "0")),
+        )
+    except (KeyError, ValueError) as error:
+        raise StoreDown("user record") from error

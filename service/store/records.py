@@ -1,0 +1,148 @@
+"""Reading tokens for people: lists, one by its number, never on the hot path."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from service.model import Head, Life, Policy, Token, Word, split_id, token_id
+from service.store.client import Client, Command, Reply
+from service.store.keys import Keys, shard_of, split_entry
+
+PAGE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """What an owner's state and floors say of tokens."""
+
+    active: bool
+    mark: int
+    floors: dict[str, int]
+
+
+class Records:
+    """Token records in one Redis. Every method may raise StoreDown."""
+
+    def __init__(self, client: Client, keys: Keys, policies: list[Policy]) -> None:
+        self.client = client
+        self.keys = keys
+        self._names = {policy.letter: policy.name for policy in policies}
+
+    async def of_owner(self, owner: str) -> list[Token]:
+        """The tokens of *owner*, newest first, whether they still pass or not."""
+        shard, start, found = shard_of(owner), 0, list[Token]()
+        state = await self._state(shard, owner)
+        while True:
+            step = (b"ZREVRANGE", self.keys.index(shard, owner), start, start + PAGE - 1)
+            entries = (await self.client.run(step))[0]
+            found += await self._read(shard, owner, entries, state)
+            if len(entries) < PAGE:
+                return found
+            start += PAGE
+
+    async def by_id(self, number: int) -> Token | None:
+        """The token with public number *number*, None when nobody has it."""
+        if not 0 < number < 1 << 56:
+            return None
+        counter, shard = split_id(number)
+        fields = (await self.client.run((b"HKEYS", self.keys.owners(shard))))[0]
+        for owner in (name.decode() for name in fields if b"\0" not in name):
+            step = (b"ZRANGEBYSCORE", self.keys.index(shard, owner), counter, counter)
+            entries = (await self.client.run(step))[0]
+            found = await self._read(shard, owner, entries, await self._state(shard, owner))
+            if found:
+                return found[0]
+        return None
+
+    async def by_name(self, owner: str, name: bytes) -> Token | None:
+        """The token that *name* (``label:…``) of *owner* points to."""
+        shard = shard_of(owner)
+        digest = (await self.client.run((b"HGET", self.keys.names(shard, owner), name)))[0]
+        if digest is None:
+            return None
+        found = await self._read(shard, owner, [digest], await self._state(shard, owner))
+        return found[0] if found else None
+
+    async def _state(self, shard: bytes, owner: str) -> _State:
+        fields = [owner.encode()] + [f"{owner}\0{letter}".encode() for letter in self._names]
+        reply = (await self.client.run((b"HMGET", self.keys.owners(shard), *fields)))[0]
+        own = reply[0] or b"-" + bytes(5)
+        floors = {
+            letter: int.from_bytes(floor[:5], "big")
+            for letter, floor in zip(self._names, reply[1:], strict=True)
+            if floor is not None
+        }
+        return _State(own[:1] == b"a", int.from_bytes(own[1:6], "big"), floors)
+
+    async def _read(
+        self, shard: bytes, owner: str, entries: list[bytes], state: _State
+    ) -> list[Token]:
+        digests = [split_entry(entry + b"-")[0] for entry in entries]
+        steps: list[Command] = [(b"TIME",)]
+        for digest in digests:
+            key = self.keys.token(shard, digest)
+            steps += [(b"HMGET", key, b"h", b"o", b"l", b"d", b"c", b"m"), (b"PTTL", key)]
+        replies = await self.client.run(*steps)
+        now = int(replies[0][0]) * 1000 + int(replies[0][1]) // 1000
+        rows = zip(digests, replies[1::2], replies[2::2], strict=True)
+        return [
+            self._token(shard, digest, fields, pttl, now, state)
+            for digest, fields, pttl in rows
+            if fields[0] is not None and fields[1] == owner.encode()
+        ]
+
+    def _token(
+        self, shard: bytes, digest: bytes, fields: list[Reply], pttl: int, now: int, state: _State
+    ) -> Token:
+        head = Head.unpack(fields[0])
+        expires = _expires(head, pttl, now)
+        texts = unpack_texts(fields[5] or b"")
+        return Token(
+            token_id=token_id(head.counter, shard),
+            owner=fields[1].decode(),
+            policy=self._names.get(head.policy, head.policy),
+            state=_word(head, fields[3], expires, now, state),
+            write=head.write,
+            life=head.life,
+            created_ms=int.from_bytes((fields[4] or b"")[-6:], "big"),
+            expires_ms=expires,
+            last_used_ms=int.from_bytes(fields[2] or b"", "big"),
+            label=texts.get("label", ""),
+            description=texts.get("description", ""),
+            digest=digest,
+        )
+
+
+def _expires(head: Head, pttl: int, now: int) -> int:
+    """When the token ends, in ms since the epoch; 0 never."""
+    if head.life is Life.NEVER:
+        return 0
+    if head.life is Life.FIXED:
+        return head.end_ms
+    slides_to = now + pttl - head.grave_s * 1000
+    return min(slides_to, head.end_ms) if head.end_ms else slides_to
+
+
+def _word(head: Head, reason: bytes | None, expires: int, now: int, state: _State) -> str:
+    """``live`` or the word verify would refuse with, in verify's order."""
+    if reason is not None:
+        return Word.EVICTED if reason == b"evicted" else Word.REVOKED
+    if head.counter <= state.floors.get(head.policy, 0):
+        return Word.EVICTED
+    if expires and expires <= now:
+        return Word.EXPIRED
+    if not state.active:
+        return Word.INACTIVE
+    return Word.REVOKED if head.counter <= state.mark else "live"
+
+
+def pack_texts(texts: dict[str, str]) -> bytes:
+    """Label, description and client as the one field ``m``; empty when there are none."""
+    rows = [f"{key}\0{value}" for key, value in texts.items() if value]
+    return "\0".join(rows).encode()
+
+
+def unpack_texts(raw: bytes) -> dict[str, str]:
+    """The opposite of ``pack_texts``."""
+    parts = raw.decode().split("\0")
+    return dict(zip(parts[::2], parts[1::2], strict=False))

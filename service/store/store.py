@@ -1,0 +1,379 @@
+"""The token operations, one method a script: what a node reads first, sends and understands."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from service.errors import NotSetUp, StoreDown
+from service.model import UNLIMITED, Head, Life, Policy, Verdict, Word, token_id
+from service.store.client import Call, Client, Command, Part, Reply
+from service.store.keys import Keys, shard_of, split_entry
+from service.store.scripts import load_all
+
+log = logging.getLogger(__name__)
+
+TRIES = 3
+TIDY = 8
+MARGIN = 16
+BURY = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewToken:
+    """What ``issue`` needs to know of a token to be.
+
+    *password* is the first bytes of the hash that was checked (empty: none was); *name* the field
+    of the owner's names to claim and *conflict* what to do when it is taken by a live token:
+    ``reuse``, ``reject`` or ``replace``. *age_ms* counts from Redis's now, *end_ms* is absolute.
+    """
+
+    owner: str
+    head: Head
+    digest: bytes
+    policy: Policy
+    nonce: bytes = b""
+    password: bytes = b""
+    name: bytes = b""
+    conflict: str = "reuse"
+    age_ms: int = 0
+    end_ms: int = 0
+    fields: Mapping[bytes, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What ``issue`` did: *word*, and for a token that came of it the rest.
+
+    *digest* is the new token's or the reused one's; *nonce* the reused one's field ``c``.
+    """
+
+    word: Word
+    counter: int = 0
+    created_ms: int = 0
+    expires_ms: int = 0
+    digest: bytes = b""
+    nonce: bytes = b""
+    again: str = ""
+    replicas: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What a node saw of an owner before it asks for a token."""
+
+    seen: bytes
+    top: int
+    newest: list[bytes]
+    whole: bool
+    entries: list[bytes]
+    names: dict[bytes, bytes]
+
+
+class Store:
+    """Tokens in one Redis. Every method may raise StoreDown, and nothing else of Redis's."""
+
+    def __init__(
+        self,
+        client: Client,
+        keys: Keys,
+        policies: Sequence[Policy],
+        *,
+        interval_ms: int = 60_000,
+        wait_replicas: int = 0,
+    ) -> None:
+        self.client = client
+        self.keys = keys
+        self.policies = {policy.letter: policy for policy in policies}
+        self.scripts = load_all()
+        self._rules = pack_rules(policies, interval_ms)
+        self._wait_replicas = 0 if client.embedded else wait_replicas
+
+    # -- verify ------------------------------------------------------------------------------
+
+    async def verify(
+        self, shard: bytes, digest: bytes, *, address: bytes, agent: bytes, write: bool
+    ) -> Verdict:
+        """Decide one use of the token with *digest*, and slide it when it passes.
+
+        *address* is 16 bytes, empty when unknown; *agent* the digest of the user agent.
+        """
+        args: list[Part] = [address, agent, b"1" if write else b"0", self._rules]
+        for _ in range(TRIES):
+            keys = [self.keys.token(shard, digest), self.keys.owners(shard)]
+            reply = (await self.client.run(Call(self.scripts["verify"], keys, args)))[0]
+            word = Word(reply[0].decode())
+            if reply[1] != digest[:4]:
+                raise StoreDown("crossed replies")
+            if word is Word.MOVED:
+                shard = reply[2]
+            elif word is Word.TRIM:
+                await self.trim(reply[2].decode(), self.policies[reply[3].decode()])
+            else:
+                return await self._verdict(word, reply, shard)
+        raise StoreDown("moved on")
+
+    async def _verdict(self, word: Word, reply: Reply, shard: bytes) -> Verdict:
+        if word is Word.UNKNOWN:
+            await self.check_born()
+        if word is Word.NO_POLICY:
+            log.error("a token names a policy that the config does not have")
+            raise StoreDown("policy missing")
+        if word is not Word.OK:
+            return Verdict(word=word)
+        head = Head.unpack(reply[2])
+        return Verdict(
+            word=word,
+            owner=reply[3].decode(),
+            policy=self.policies[head.policy].name,
+            write=head.write,
+            token_id=token_id(head.counter, shard),
+            remaining_ms=reply[4],
+            gap_ms=reply[5],
+            mismatch=reply[6],
+        )
+
+    async def check_born(self) -> None:
+        """NotSetUp when this Redis was never set up, or was emptied since."""
+        if (await self.client.run((b"GET", self.keys.born)))[0] is None:
+            raise NotSetUp
+
+    # -- issue -------------------------------------------------------------------------------
+
+    async def issue(self, new: NewToken) -> Outcome:
+        """Make *new* or reuse what bears its name; Word.AGAIN only when the password changed."""
+        shard, window, ceiling = shard_of(new.owner), new.policy.limit + MARGIN, 0
+        for _ in range(TRIES):
+            look = await self._look(shard, new, window)
+            outcome = await self._issue(shard, new, look, ceiling)
+            if outcome.word is Word.TRIM:
+                await self.trim(new.owner, new.policy)
+            elif outcome.word is Word.FULL and not ceiling:
+                ceiling = await self._count_others(shard, new) + new.policy.max_tokens
+            elif outcome.word is Word.UNKNOWN:
+                await self.check_born()
+                return outcome
+            elif outcome.word is not Word.AGAIN or outcome.again == "user":
+                return outcome
+            elif outcome.again == "more":
+                window = window * 16
+        raise StoreDown("moved on")
+
+    async def _look(self, shard: bytes, new: NewToken, window: int) -> _Look:
+        index, names = self.keys.index(shard, new.owner), self.keys.names(shard, new.owner)
+        limited = new.policy.limit != UNLIMITED
+        pages = window if limited else 1
+        replies = await self.client.run(
+            (b"HGET", names, new.name),
+            (b"ZREVRANGE", index, 0, pages - 1, b"WITHSCORES"),
+            (b"ZRANDMEMBER", index, TIDY),
+            (b"HRANDFIELD", names, TIDY, b"WITHVALUES"),
+        )
+        listed = replies[1][::2]
+        named = replies[3] or []
+        return _Look(
+            seen=replies[0] or b"",
+            top=int(replies[1][1]) if listed else 0,
+            newest=[e[:-1] for e in listed if limited and split_entry(e)[1] == new.policy.letter],
+            whole=len(listed) < pages,
+            entries=replies[2] or [],
+            names=dict(zip(named[::2], named[1::2], strict=True)),
+        )
+
+    async def _issue(
+        self, shard: bytes, new: NewToken, look: _Look, ceiling: int
+    ) -> Outcome:
+        token = self.keys.token(shard, new.digest)
+        seen = look.seen if new.name else b""
+        keys = [
+            token,
+            self.keys.owners(shard),
+            self.keys.counter(shard),
+            self.keys.index(shard, new.owner),
+            self.keys.names(shard, new.owner),
+            self.keys.user(shard, new.owner),
+            self.keys.token(shard, seen) if seen else token,
+            *(self.keys.token(shard, digest) for digest in look.newest),
+        ]
+        args: list[Part] = [
+            new.owner,
+            new.password,
+            new.name,
+            seen,
+            new.conflict,
+            look.top,
+            new.policy.limit,
+            b"1" if look.whole else b"0",
+            ceiling or new.policy.max_tokens,
+            new.head.pack(),
+            new.policy.idle_ms,
+            new.age_ms,
+            new.end_ms,
+            new.nonce,
+            *(part for pair in new.fields.items() for part in pair),
+        ]
+        replies = await self._write(
+            Call(self.scripts["issue"], keys, args),
+            *self._tidy(shard, new.owner, look.entries, look.names),
+        )
+        return self._outcome(replies, new, seen)
+
+    def _outcome(self, replies: list[Reply], new: NewToken, seen: bytes) -> Outcome:
+        reply, replicas = replies[0], replies[-1]
+        word = Word(reply[0].decode())
+        if word is Word.AGAIN:
+            return Outcome(word=word, again=reply[1].decode())
+        if word is Word.ISSUED:
+            return Outcome(
+                word=word,
+                counter=reply[1],
+                created_ms=reply[2],
+                expires_ms=reply[3],
+                digest=new.digest,
+                replicas=replicas,
+            )
+        if word is Word.REUSED:
+            return Outcome(
+                word=word,
+                counter=reply[1],
+                created_ms=int.from_bytes(reply[2][-6:], "big"),
+                expires_ms=reply[3],
+                digest=seen,
+                nonce=reply[2],
+                replicas=replicas,
+            )
+        return Outcome(word=word)
+
+    async def _write(self, *steps: Call | Command) -> list[Reply]:
+        """Run *steps*; the last reply is how many replicas have them, None when nobody asked."""
+        if not self._wait_replicas:
+            return [*await self.client.run(*steps), None]
+        patience_ms = int(self.client.timeout_s * 500)
+        return await self.client.run(*steps, (b"WAIT", self._wait_replicas, patience_ms))
+
+    async def _count_others(self, shard: bytes, new: NewToken) -> int:
+        """Tidy the whole index, and count the entries of other policies that are left."""
+        index = self.keys.index(shard, new.owner)
+        entries = (await self.client.run((b"ZRANGE", index, 0, -1)))[0]
+        for start in range(0, len(entries), BURY):
+            await self.client.run(
+                *self._tidy(shard, new.owner, entries[start : start + BURY], {})
+            )
+        left = (await self.client.run((b"ZRANGE", index, 0, -1)))[0]
+        return sum(1 for entry in left if split_entry(entry)[1] != new.policy.letter)
+
+    # -- revoke, amend -----------------------------------------------------------------------
+
+    async def revoke(self, shard: bytes, digest: bytes) -> tuple[Word, int | None]:
+        """Kill the token with *digest*, wherever its record lives; also (replicas or None)."""
+        for _ in range(TRIES):
+            key = self.keys.token(shard, digest)
+            owner, alias = (await self.client.run((b"HMGET", key, b"o", b"a")))[0]
+            if alias is not None and owner is None:
+                shard = alias
+                continue
+            if owner is None:
+                await self.check_born()
+                return Word.UNKNOWN, None
+            keys = [key, self.keys.index(shard, owner.decode())]
+            replies = await self._write(Call(self.scripts["revoke"], keys, [owner]))
+            return Word(replies[0][0].decode()), replies[1]
+        raise StoreDown("moved on")
+
+    async def revoke_owner(self, owner: str) -> Word:
+        """Kill every token of *owner* with one write; ``bury_all`` tidies up after it."""
+        shard = shard_of(owner)
+        keys = [self.keys.owners(shard), self.keys.counter(shard)]
+        replies = await self._write(Call(self.scripts["revoke_owner"], keys, [owner]))
+        return Word(replies[0][0].decode())
+
+    async def amend(
+        self,
+        owner: str,
+        digest: bytes,
+        *,
+        life: Life | None = None,
+        end_ms: int = 0,
+        write: bool | None = None,
+        fields: Mapping[bytes, bytes] | None = None,
+    ) -> Word:
+        """Change the end (*life* with *end_ms*), the write flag or texts of one token."""
+        shard = shard_of(owner)
+        keys = [self.keys.token(shard, digest), self.keys.owners(shard)]
+        flag = b"" if write is None else b"w" if write else b"r"
+        pairs = [part for pair in (fields or {}).items() for part in pair]
+        args: list[Part] = [owner, life or b"", end_ms, flag, *pairs]
+        replies = await self._write(Call(self.scripts["amend"], keys, args))
+        return Word(replies[0][0].decode())
+
+    # -- trim, bury --------------------------------------------------------------------------
+
+    async def trim(self, owner: str, policy: Policy) -> None:
+        """Hold *owner* to the limit *policy* has now."""
+        shard = shard_of(owner)
+        index, window = self.keys.index(shard, owner), policy.limit + MARGIN
+        for _ in range(TRIES):
+            reply = (
+                await self.client.run((b"ZREVRANGE", index, 0, window - 1, b"WITHSCORES"))
+            )[0]
+            listed = reply[::2]
+            newest = [e[:-1] for e in listed if split_entry(e)[1] == policy.letter]
+            keys = [self.keys.owners(shard), index]
+            keys += [self.keys.token(shard, digest) for digest in newest]
+            args: list[Part] = [
+                owner,
+                policy.letter,
+                policy.limit,
+                int(reply[1]) if listed else 0,
+                b"1" if len(listed) < window else b"0",
+            ]
+            answer = (await self._write(Call(self.scripts["trim"], keys, args)))[0]
+            if answer[0] != b"again":
+                return
+            window = window * 16
+        raise StoreDown("moved on")
+
+    def _tidy(
+        self, shard: bytes, owner: str, entries: Sequence[bytes], names: Mapping[bytes, bytes]
+    ) -> list[Call]:
+        if not entries and not names:
+            return []
+        digests = [entry[:-1] for entry in entries] + list(names.values())
+        keys = [
+            self.keys.owners(shard),
+            self.keys.index(shard, owner),
+            self.keys.names(shard, owner),
+            *(self.keys.token(shard, digest) for digest in digests),
+        ]
+        args: list[Part] = [owner, len(entries), *entries, *names]
+        return [Call(self.scripts["bury"], keys, args)]
+
+    async def bury_all(self, owner: str) -> int:
+        """Give every dead token of *owner* its grave's TTL and unlist it; how many that were."""
+        shard, removed, start = shard_of(owner), 0, 0
+        index = self.keys.index(shard, owner)
+        while True:
+            entries = (await self.client.run((b"ZRANGE", index, start, start + BURY - 1)))[0]
+            if not entries:
+                return removed
+            reply = (await self.client.run(*self._tidy(shard, owner, entries, {})))[0]
+            removed += reply[1]
+            start += len(entries) - reply[1]
+
+
+def pack_rules(policies: Sequence[Policy], interval_ms: int) -> bytes:
+    """The policies as verify takes them: one fixed-width argument, built once."""
+    return b"%013d" % interval_ms + b"".join(
+        b"%b%013d%013d%04d%d%d"
+        % (
+            policy.letter.encode("ascii"),
+            policy.idle_ms,
+            policy.slide_step_ms,
+            policy.limit,
+            policy.bind_ip,
+            policy.bind_agent,
+        )
+        for policy in policies
+    )
+

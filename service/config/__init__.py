@@ -1,0 +1,20 @@
+"""Every knob once: its kind, range and default, and how file and environment set it."""
+
+from service.config.hidden import SecretKey
+from service.config.kinds import Network
+from service.config.layers import Knob, config_file, knobs, load, trace
+from service.config.rules import LETTERS
+from service.config.sections import DIALECTS, Config
+
+__all__ = [
+    "DIALECTS",
+    "LETTERS",
+    "Config",
+    "Knob",
+    "Network",
+    "SecretKey",
+    "config_file",
+    "knobs",
+    "load",
+    "trace",
+]

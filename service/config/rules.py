@@ -39,7 +39,7 @@ class Rules(Section):
     slide_step: Annotated[int, Duration("1s", "1h", zero=True)] = knob(
         "0", "A use moves the end only when that gains at least this much; 0 is every use."
     )
-    max_age: Length = knob("0", "A token that slides is dead at this age, used or not; 0 is never.")
+    max_age: Length = knob("0", "A token is dead at this age, used or not; 0 is never.")
     per_user: Annotated[int, Whole(1, 1000, "tokens", unlimited=True)] = knob(
         -1, "Live tokens a user may hold; one more takes the oldest one's place."
     )
@@ -94,15 +94,19 @@ class TowerRules(Rules):
 class LastingRules(Rules):
     """Tokens that end at a time fixed when they are made, or never."""
 
-    lifetime: Length = knob("0", "How long a token lives whose maker names no end; 0 is for ever.")
-    max_lifetime: Length = knob("0", "The longest life a maker may ask for; 0 is any.")
+    lifetime: Length = knob(
+        "0", "How long a token lives whose maker names no end; 0 is as long as max_lifetime."
+    )
+    max_lifetime: Length = knob(
+        "0", "The longest life of a token, whatever its maker asks; 0 is for ever."
+    )
 
     def clashes(self) -> Iterator[tuple[str, str]]:
-        """Also a default life that nobody would be allowed to ask for."""
+        """Also a default life that would be cut short at once."""
         yield from super().clashes()
-        if self.max_lifetime and not 0 < self.lifetime <= self.max_lifetime:
+        if 0 < self.max_lifetime < self.lifetime:
             most = self.shown("max_lifetime")
-            yield "lifetime", f"{self.shown('lifetime')} is not within 1s to max_lifetime ({most})"
+            yield "lifetime", f"{self.shown('lifetime')} is more than max_lifetime ({most})"
 
     def policy(self, name: str) -> Policy:
         """These rules as the core takes them."""

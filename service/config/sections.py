@@ -141,13 +141,13 @@ class Login(Section):
     """What a password check may cost, and how guessing is slowed down."""
 
     attempts: Annotated[int, Whole(0, 10_000, "failed logins")] = knob(
-        10, "Failed logins within the window that an account or an address has free; 0 is off."
+        10, "Failed logins that an account or an address may have before it must wait; 0 is off."
     )
     window: Annotated[int, Duration("1s", "1d")] = knob(
-        "5m", "How long a failed login counts against account and address."
+        "5m", "Failed logins are forgotten after this long without another one."
     )
     max_wait: Annotated[int, Duration("1s", "1d")] = knob(
-        "15m", "The longest wait that failed logins can add up to."
+        "15m", "The longest wait after a failed login; each further failure doubles it up to this."
     )
     argon2_time: Annotated[int, Whole(1, 20, "passes")] = knob(
         2, "Argon2id passes of a new password hash."
@@ -228,7 +228,7 @@ class Config(Section, BaseSettings):
             yield "store.wait_replicas", "memory:// has no replicas, only 0 is possible"
 
     @classmethod
-    def settings_customise_sources(
+    def settings_customise_sources(  # called so by pydantic-settings
         cls,
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,

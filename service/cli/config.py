@@ -1,0 +1,93 @@
+"""``tokenhouse config``: is the configuration sound, and what is in force."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import click
+import orjson
+
+from service.config import Config, config_file, knobs, trace
+from service.errors import ConfigError
+
+FAULTY = 2
+"""The exit status for a wrong setting: it is the caller who has to act, as with a wrong option."""
+
+
+def named_file(command: Any) -> Any:
+    """The ``--config`` option, as every command has it."""
+    return click.option(
+        "--config",
+        "path",
+        metavar="FILE",
+        help="Configuration file. Default: TOKENHOUSE_CONFIG, else ./tokenhouse.toml if it exists.",
+    )(command)
+
+
+@click.group()
+def config() -> None:
+    """Check the configuration, or show what is in force.
+
+    \b
+    Example:
+      tokenhouse config check --config /etc/tokenhouse.toml
+    """
+
+
+@config.command()
+@named_file
+def check(path: str | None) -> None:
+    """Say whether the configuration is sound, and what is wrong with it.
+
+    Exits 0 when it is sound, and 2 with one line for each fault when it is not.
+
+    \b
+    Example:
+      tokenhouse config check --config /etc/tokenhouse.toml
+    """
+    _traced(path)
+    click.echo(f"config ok: {config_file(path) or 'no file, defaults and environment'}")
+
+
+@config.command()
+@named_file
+@click.option("--origin", is_flag=True, help="Also say where each value comes from.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def show(path: str | None, origin: bool, as_json: bool) -> None:
+    """Print every setting with its value. Secrets are masked; references to them are not.
+
+    \b
+    Example:
+      tokenhouse config show --origin
+    """
+    loaded, origins = _traced(path)
+    values = dict(_values(loaded))
+    if as_json:
+        shown = _with_origins(values, origins) if origin else values
+        click.echo(orjson.dumps(shown, option=orjson.OPT_INDENT_2).decode())
+        return
+    for key, value in values.items():
+        line = f"{key} = {orjson.dumps(value).decode()}"
+        click.echo(f"{line}  # {origins[key]}" if origin else line)
+
+
+def _traced(path: str | None) -> tuple[Config, dict[str, str]]:
+    try:
+        return trace(path)
+    except ConfigError as error:
+        click.echo(str(error), err=True)
+        raise SystemExit(FAULTY) from None
+
+
+def _values(loaded: Config) -> Iterator[tuple[str, object]]:
+    """Every key with its value as the file would have it."""
+    for key, knob in knobs().items():
+        value: object = loaded
+        for name in key.split("."):
+            value = getattr(value, name)
+        yield key, knob.kind.show(value)
+
+
+def _with_origins(values: dict[str, object], origins: dict[str, str]) -> dict[str, object]:
+    return {key: {"value": value, "origin": origins[key]} for key, value in values.items()}

@@ -58,6 +58,7 @@ class Word(StrEnum):
     EXISTS = "exists"
     CHANGED = "changed"
     WAIT = "wait"
+    BUSY = "busy"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

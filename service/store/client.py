@@ -13,7 +13,7 @@ from fakeredis.aioredis import FakeAsyncRedisConnection
 from redis.asyncio.connection import AbstractConnection, BlockingConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import NoScriptError, RedisError, ResponseError
 from redis.maint_notifications import MaintNotificationsConfig
 
 from service.errors import StoreDown
@@ -104,7 +104,7 @@ class Client:
         connection: Any = None
         try:
             async with asyncio.timeout(deadline_s or self.timeout_s):
-                connection = await self._pool.get_connection()
+                connection = await self._pool.get_connection()  # type: ignore[no-untyped-call]
                 replies = await self._exchange(connection, steps)
         except TimeoutError as error:
             self._drop(connection)
@@ -123,15 +123,13 @@ class Client:
         commands = [step.by_sha(fenced) if isinstance(step, Call) else step for step in steps]
         replies = await self._send(connection, commands)
         for i, step in enumerate(steps):
-            if isinstance(step, Call) and _starts(replies[i], "NOSCRIPT"):
+            if isinstance(step, Call) and _missing(replies[i]):
                 replies[i] = (await self._send(connection, [step.by_source(fenced)]))[0]
         return replies
 
     @staticmethod
     async def _send(connection: Any, commands: Sequence[Command]) -> list[Reply]:
-        await connection.send_packed_command(
-            connection.pack_commands(commands), check_health=False
-        )
+        await connection.send_packed_command(connection.pack_commands(commands), check_health=False)
         replies: list[Reply] = []
         for _ in commands:
             try:
@@ -143,7 +141,7 @@ class Client:
     def _checked(self, reply: Reply) -> Reply:
         if isinstance(reply, RedisError):
             word = str(reply).split(" ", 1)[0]
-            log.error("redis refused: %s", reply)
+            log.error("redis refused: %s", word)  # the rest may quote what we sent
             self._later(self._pool.disconnect(inuse_connections=False))
             raise StoreDown(word.lower()) from reply
         return reply
@@ -179,8 +177,8 @@ class Client:
         await self._pool.disconnect()
 
 
-def _starts(reply: Reply, prefix: str) -> bool:
+def _missing(reply: Reply) -> bool:
     # 6.2 wraps error texts and Valkey words them differently: only the prefix is the same.
-    return isinstance(reply, RedisError) and prefix in str(reply)[:40] or (
-        prefix == "NOSCRIPT" and type(reply).__name__ == "NoScriptError"
+    return isinstance(reply, NoScriptError) or (
+        isinstance(reply, RedisError) and "NOSCRIPT" in str(reply)[:40]
     )

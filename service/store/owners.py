@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from service.errors import NoSuchUser, StoreDown, UserExists
 from service.model import User, Word
-from service.store.client import Call, Client, Part, Reply
+from service.store.client import Call, Client, Command, Part, Reply
 from service.store.keys import Keys, shard_of
 from service.store.scripts import load_all
 
@@ -28,7 +28,7 @@ class Owners:
 
     async def get_all(self, names: list[str]) -> list[User | None]:
         """The users called *names*, in order, in one round trip."""
-        steps = []
+        steps: list[Command] = []
         for name in names:
             shard = shard_of(name)
             steps.append((b"HGETALL", self.keys.user(shard, name)))
@@ -109,8 +109,7 @@ def _user(name: str, record: list[bytes], state: Reply) -> User | None:
     if state is None or not record:
         return None
     text = {
-        key.decode(): value.decode()
-        for key, value in zip(record[::2], record[1::2], strict=True)
+        key.decode(): value.decode() for key, value in zip(record[::2], record[1::2], strict=True)
     }
     try:
         return User(

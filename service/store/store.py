@@ -181,9 +181,7 @@ class Store:
             names=dict(zip(named[::2], named[1::2], strict=True)),
         )
 
-    async def _issue(
-        self, shard: bytes, new: NewToken, look: _Look, ceiling: int
-    ) -> Outcome:
+    async def _issue(self, shard: bytes, new: NewToken, look: _Look, ceiling: int) -> Outcome:
         token = self.keys.token(shard, new.digest)
         seen = look.seen if new.name else b""
         keys = [
@@ -257,9 +255,7 @@ class Store:
         index = self.keys.index(shard, new.owner)
         entries = (await self.client.run((b"ZRANGE", index, 0, -1)))[0]
         for start in range(0, len(entries), BURY):
-            await self.client.run(
-                *self._tidy(shard, new.owner, entries[start : start + BURY], {})
-            )
+            await self.client.run(*self._tidy(shard, new.owner, entries[start : start + BURY], {}))
         left = (await self.client.run((b"ZRANGE", index, 0, -1)))[0]
         return sum(1 for entry in left if split_entry(entry)[1] != new.policy.letter)
 
@@ -314,9 +310,7 @@ class Store:
         shard = shard_of(owner)
         index, window = self.keys.index(shard, owner), policy.limit + MARGIN
         for _ in range(TRIES):
-            reply = (
-                await self.client.run((b"ZREVRANGE", index, 0, window - 1, b"WITHSCORES"))
-            )[0]
+            reply = (await self.client.run((b"ZREVRANGE", index, 0, window - 1, b"WITHSCORES")))[0]
             listed = reply[::2]
             newest = [e[:-1] for e in listed if split_entry(e)[1] == policy.letter]
             keys = [self.keys.owners(shard), index]
@@ -376,4 +370,3 @@ def pack_rules(policies: Sequence[Policy], interval_ms: int) -> bytes:
         )
         for policy in policies
     )
-

@@ -1,0 +1,1 @@
+"""What a token is and may do: no HTTP here."""

@@ -1,0 +1,89 @@
+"""Token texts: how they are derived, found and digested. Verification needs no secret."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import os
+import re
+from collections.abc import Sequence
+from enum import Enum
+
+from service.model import AGENT_BYTES, DIGEST_BYTES, SHARD_BYTES
+
+NONCE_BYTES = 16
+NAME_BYTES = 4
+
+_HEX = re.compile(rb"[0-9a-f]{40}")
+_BASE64 = re.compile(rb"0[A-Za-z0-9_-]{43}")
+
+
+class Form(Enum):
+    """How a token's raw bytes are spelled; the value is how many raw bytes there are."""
+
+    HEX = 20
+    BASE64 = 32
+
+
+def digest_of(text: bytes) -> bytes:
+    """What is stored of a token: SHA-256 of its text, cut to 160 bits."""
+    return hashlib.sha256(text).digest()[:DIGEST_BYTES]
+
+
+def agent_digest(agent: bytes) -> bytes:
+    """What is stored of a user agent (an absent one equals an empty one)."""
+    return hashlib.sha256(agent).digest()[:AGENT_BYTES]
+
+
+def shard_of_text(text: bytes) -> bytes:
+    """The two bytes that say where a token's record, or its alias, lives.
+
+    The spelling is checked before it is decoded: Python's own parsers take blanks, ``0x`` and
+    digits of other scripts.
+    """
+    if len(text) == 40 and _HEX.fullmatch(text):
+        return bytes.fromhex(text[:4].decode("ascii"))
+    if len(text) == 44 and _BASE64.fullmatch(text):
+        return base64.urlsafe_b64decode(text[1:5])[:SHARD_BYTES]
+    return hashlib.sha256(text).digest()[:SHARD_BYTES]
+
+
+def spell(raw: bytes, form: Form) -> str:
+    """*raw* as the text its holder gets."""
+    if form is Form.HEX:
+        return raw.hex()
+    return "0" + base64.urlsafe_b64encode(raw).decode("ascii").rstrip("=")
+
+
+def hkdf(key: bytes, label: bytes) -> bytes:
+    """HKDF-SHA256 (RFC 5869) without salt, one block: 32 bytes for one purpose of *key*."""
+    extracted = hmac.digest(bytes(32), key, "sha256")
+    return hmac.digest(extracted, label + b"\x01", "sha256")
+
+
+class Secrets:
+    """The service's keys, newest first; the first one makes, all of them recover."""
+
+    def __init__(self, keys: Sequence[bytes]) -> None:
+        derived = [(hashlib.sha256(key).digest()[:NAME_BYTES], key) for key in keys]
+        self._token_keys = {name: hkdf(key, b"tokenhouse token") for name, key in derived}
+        self._newest = derived[0][0]
+
+    def make(self, shard: bytes, form: Form) -> tuple[str, bytes]:
+        """A new token of *shard*: (its text, the nonce and key name that recover it)."""
+        nonce = os.urandom(NONCE_BYTES) + self._newest
+        return spell(self._raw(shard, form, nonce), form), nonce
+
+    def recover(self, shard: bytes, form: Form, nonce: bytes, digest: bytes) -> str | None:
+        """The text that *nonce* was made for; None when its key is missing or it does not fit."""
+        nonce = nonce[: NONCE_BYTES + NAME_BYTES]
+        if nonce[NONCE_BYTES:] not in self._token_keys:
+            return None
+        text = spell(self._raw(shard, form, nonce), form)
+        return text if hmac.compare_digest(digest_of(text.encode()), digest) else None
+
+    def _raw(self, shard: bytes, form: Form, nonce: bytes) -> bytes:
+        key = self._token_keys[nonce[NONCE_BYTES:]]
+        random = hmac.digest(key, nonce[:NONCE_BYTES], "sha256")
+        return shard + random[: form.value - SHARD_BYTES]

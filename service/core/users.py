@@ -1,0 +1,76 @@
+"""Users: making, changing and deleting them. Names are canonical before they get here or below."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from service.core.passwords import MAX_PASSWORD, Passwords
+from service.core.tokens import Tokens
+from service.errors import NoSuchUser, Refusal
+from service.model import User, canonical_name
+from service.store.owners import Owners
+
+PAGE = 200
+
+
+class BadPassword(Refusal, ValueError):
+    """A new password that cannot be set: empty, or longer than is ever compared."""
+
+
+class Users:
+    """Every operation on users; all of them may raise StoreDown."""
+
+    def __init__(self, owners: Owners, tokens: Tokens, passwords: Passwords) -> None:
+        self.owners = owners
+        self._tokens = tokens
+        self._passwords = passwords
+
+    async def add(self, name: str, password: str, *, superuser: bool = False, **facts: str) -> User:
+        """Make a user; *facts* are ``first``, ``last``, ``email``. BadName, UserExists."""
+        name = canonical_name(name)
+        stored = await self._stored(password)
+        fields = {"password": stored, "super": "1" if superuser else "0", **facts}
+        await self.owners.create(name, fields)
+        return await self.get(name)
+
+    async def get(self, name: str) -> User:
+        """The user called *name*. NoSuchUser."""
+        user = await self.owners.get(canonical_name(name))
+        if user is None:
+            raise NoSuchUser(name)
+        return user
+
+    async def all(self) -> list[User]:
+        """Every user, by numeric id."""
+        found: list[User] = []
+        total = await self.owners.count()
+        for start in range(0, total, PAGE):
+            found += await self.owners.page(start, PAGE)
+        return found
+
+    async def set_password(self, name: str, password: str) -> None:
+        """Give *name* a new password; tokens live on (Tower 3.2). NoSuchUser, BadPassword."""
+        stored = await self._stored(password)
+        await self._change(name, {"password": stored})
+
+    async def disable(self, name: str) -> None:
+        """Refuse logins and tokens of *name* until enabled again. NoSuchUser."""
+        await self._change(name, {}, state="d")
+
+    async def enable(self, name: str) -> None:
+        """The opposite of ``disable``: unexpired tokens work again. NoSuchUser."""
+        await self._change(name, {}, state="a")
+
+    async def delete(self, name: str) -> None:
+        """Remove *name* and make every token of his unknown. NoSuchUser."""
+        name = canonical_name(name)
+        await self.owners.delete(name)
+        self._tokens.tidy(name)
+
+    async def _change(self, name: str, fields: Mapping[str, str], *, state: str = "=") -> None:
+        await self.owners.change(canonical_name(name), fields, state=state)
+
+    async def _stored(self, password: str) -> str:
+        if not password or len(password.encode()) > MAX_PASSWORD:
+            raise BadPassword(f"a password has 1 to {MAX_PASSWORD} bytes")
+        return await self._passwords.hash(password)

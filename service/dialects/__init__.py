@@ -1,0 +1,1 @@
+"""One folder a dialect; none imports another."""

@@ -31,10 +31,12 @@ run: $(RUNTIME) ## Serve on 127.0.0.1:8000 with the embedded store (ARGS="--port
 test: $(DEV) ## Run every test on real servers (ARGS="-k verify", JOBS=4)
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
 
-lint: $(DEV) lua types ## Check style, types, floors and Lua
+lint: $(DEV) ## Check style, types, floors and Lua
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/lint-imports
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	@$(MAKE) --no-print-directory lua
 
 fmt: $(DEV) ## Format the code and mend what can be mended
 	$(BIN)/ruff check --fix

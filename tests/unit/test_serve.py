@@ -1,0 +1,177 @@
+"""The server as a process: how it starts, how it stands a flood, how it ends."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from service.errors import ConfigError
+from service.serve import bind, run
+from tests.loopback import GET, LAST, answers, connect, drain, statuses, talk
+
+ROOT = Path(__file__).parents[2]
+
+
+@contextlib.contextmanager
+def process(**arguments: object) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """Call ``run`` with *arguments* in a new process; gives the process and its port."""
+    call = f"run('tests.loopback:factory', port=0, **{arguments!r})"
+    child = subprocess.Popen(
+        [sys.executable, "-c", f"from service.serve import run; {call}"],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert child.stderr is not None
+    try:
+        line = child.stderr.readline()
+        assert line.startswith("listening on http://127.0.0.1:"), line
+        yield child, int(line.rsplit(":", 1)[1])
+    finally:
+        child.kill() if "workers" not in arguments else child.terminate()
+        child.wait(10)
+        child.stderr.close()
+
+
+def exit_code(child: subprocess.Popen[str]) -> int:
+    child.send_signal(signal.SIGTERM)
+    return child.wait(10)
+
+
+def memory(child: subprocess.Popen[str]) -> int:
+    return psutil.Process(child.pid).memory_info().rss
+
+
+def test_a_term_signal_lets_a_running_request_finish() -> None:
+    """The answer under way arrives whole, idle connections end, the exit is clean."""
+    with process() as (child, port), connect(port) as idle, connect(port) as busy:
+        idle.sendall(GET % b"a")
+        idle.recv(65536)
+        busy.sendall(GET % b"slow")
+        time.sleep(0.1)
+        child.send_signal(signal.SIGTERM)
+
+        assert b"" == drain(idle)
+
+        raw = drain(busy)
+
+        assert [(200, b"slow")] == answers(raw)
+        assert b"connection: close" in raw
+        assert 0 == child.wait(10)
+        with pytest.raises(OSError, match="refused"):
+            connect(port)
+
+
+def test_a_term_signal_lets_a_request_finish_that_is_still_arriving() -> None:
+    """Half a head is a request in flight as well."""
+    with process() as (child, port), connect(port) as sock:
+        sock.sendall(GET % b"a" + GET[:10])
+        sock.recv(65536)
+        child.send_signal(signal.SIGTERM)
+        time.sleep(0.3)
+        sock.sendall(GET[10:] % b"b")
+
+        assert [(200, b"b:0")] == answers(drain(sock))
+        assert 0 == child.wait(10)
+
+
+def test_a_term_signal_right_behind_the_first_line_is_not_lost() -> None:
+    """A script may end the server as soon as it has said where it listens."""
+    with process() as (child, _):
+        assert 0 == exit_code(child)
+
+
+def test_a_request_over_the_drain_time_does_not_hold_the_exit() -> None:
+    """What takes longer than the operator allows is cut."""
+    with process(drain_timeout_s=1) as (child, port), connect(port) as sock:
+        sock.sendall(b"POST /post HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n")
+        time.sleep(0.2)
+        begun = time.monotonic()
+
+        assert 0 == exit_code(child)
+        assert time.monotonic() - begun < 4
+
+
+def test_several_workers_share_one_port_and_end_together() -> None:
+    """The supervisor passes the socket on and takes the workers along."""
+    with process(workers=2) as (child, port):
+        assert [(200, b"last:0")] == answers(talk(port, LAST))
+
+        family = psutil.Process(child.pid).children(recursive=True)
+
+        assert 0 == exit_code(child)
+        _, alive = psutil.wait_procs(family, timeout=5)
+        assert [] == [p for p in alive if "spawn_main" in " ".join(p.cmdline())]
+
+
+def test_an_eight_megabyte_head_is_refused_and_leaves_no_trace() -> None:
+    """The client gets its 431 after sending all of it, and the process does not grow."""
+    flood = b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"x" * (8 << 20) + b"\r\n\r\n"
+    with process() as (child, port):
+        talk(port, flood)
+        before = memory(child)
+
+        assert [431] * 5 == [statuses(talk(port, flood))[0] for _ in range(5)]
+        assert memory(child) - before < 4 << 20
+
+
+def test_five_hundred_half_requests_do_not_keep_others_waiting() -> None:
+    """Slow clients cost their own connection and nothing else."""
+    with process() as (_, port), contextlib.ExitStack() as slow:
+        for _ in range(500):
+            slow.enter_context(connect(port)).sendall(b"GET / HTTP/1.1\r\nHost: ")
+        begun = time.monotonic()
+
+        assert [[200]] * 100 == [statuses(talk(port, LAST)) for _ in range(100)]
+        assert time.monotonic() - begun < 5
+
+
+def test_a_port_in_use_is_one_clear_line() -> None:
+    """The error names the address and the cause."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(ConfigError) as caught:
+            run("tests.loopback:factory", port=port)
+
+    assert f"cannot listen on 127.0.0.1:{port}: Address already in use" == str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "words"),
+    [
+        ("no-such-host.invalid", 80, "cannot listen on no-such-host.invalid:80: "),
+        ("192.0.2.1", 80, "cannot listen on 192.0.2.1:80: Cannot assign requested address"),
+        ("127.0.0.1", 70000, "cannot listen on 127.0.0.1:70000: "),
+        ("1:2", 80, "cannot listen on [1:2]:80: "),
+    ],
+)
+def test_an_address_that_cannot_be_had_is_one_clear_line(host: str, port: int, words: str) -> None:
+    """Every reason comes as the same kind of error."""
+    with pytest.raises(ConfigError) as caught:
+        bind(host, port)
+
+    assert str(caught.value).startswith(words)
+
+
+def test_an_app_that_does_not_start_is_an_error() -> None:
+    """The process does not stay behind without an app."""
+    child = subprocess.run(
+        [sys.executable, "-c", "from service.serve import run; run('tests:nothing', port=0)"],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        timeout=20,
+        check=False,
+        env=dict(os.environ),
+    )
+
+    assert 3 == child.returncode

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
-from service.config.kinds import Kind, entries
+from service.config.kinds import Kind, entries, quote
 
 MASK = "********"
 MIN_KEY_BYTES = 32
@@ -91,7 +91,7 @@ def _read(entry: object, number: int) -> SecretKey:
     if not isinstance(entry, str):
         raise ValueError(f"entry {number} is not a text in quotes")
     if entry.startswith("env:"):
-        raise ValueError(f"entry {number}: {entry} names a variable that is not set")
+        raise ValueError(f"entry {number}: {quote(entry)} names a variable that is not set")
     if entry.startswith("file:"):
         return _from_file(entry, number)
     return SecretKey(entry.encode(errors="surrogateescape"))
@@ -102,7 +102,7 @@ def _from_file(entry: str, number: int) -> SecretKey:
         content = Path(entry.removeprefix("file:")).read_bytes()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not a path"
-        raise ValueError(f"entry {number}: {entry} cannot be read: {reason}") from None
+        raise ValueError(f"entry {number}: {quote(entry)} cannot be read: {reason}") from None
     # Editors and echo end a file with a line feed that nobody means to be part of the key.
     return SecretKey(content.rstrip(b"\r\n"), entry)
 

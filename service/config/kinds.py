@@ -31,7 +31,7 @@ _FLAGS = {"true": True, "yes": True, "on": True, "1": True} | {
     "off": False,
     "0": False,
 }
-_SHOWN_CHARS = 60
+_SHOWN_CHARS = 80
 
 
 def quote(raw: object) -> str:

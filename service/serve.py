@@ -15,6 +15,7 @@ from uvicorn.supervisors import Multiprocess
 from service.errors import ConfigError
 
 BACKLOG = 2048
+MAX_PORT = 65535
 
 
 def run(
@@ -60,13 +61,18 @@ def run(
 
 def bind(host: str, port: int) -> socket.socket:
     """Listen on the first address that *host* stands for."""
+    if not 0 <= port <= MAX_PORT:
+        raise ConfigError(f"cannot listen on {_spell(host, port)}: a port is 0 to {MAX_PORT}")
     try:
         family, _, _, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-        return socket.create_server((address[0], port), family=family, backlog=BACKLOG)
-    except (OSError, OverflowError) as error:
-        raise ConfigError(f"cannot listen on {_spell(host, port)}: {_cause(error)}") from error
+        return socket.create_server(address[:2], family=family, backlog=BACKLOG)
+    except socket.gaierror as error:
+        raise ConfigError(f"cannot listen on {_spell(host, port)}: {error.strerror}") from error
+    except OSError as error:
+        cause = os.strerror(error.errno or 0)
+        raise ConfigError(f"cannot listen on {_spell(host, port)}: {cause}") from error
 
 
 def _run_alone(config: Config, listener: socket.socket) -> None:
@@ -100,9 +106,3 @@ def _announce(config: Config, listener: socket.socket) -> None:
 
 def _spell(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def _cause(error: OSError | OverflowError) -> str:
-    if isinstance(error, socket.gaierror) or not isinstance(error, OSError):
-        return str(error.args[-1])
-    return os.strerror(error.errno) if error.errno else str(error)

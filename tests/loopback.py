@@ -126,6 +126,21 @@ def talk(port: int, data: bytes) -> bytes:
         return drain(sock)
 
 
+def first_answer(sock: socket.socket) -> list[tuple[int, bytes]]:
+    """The next answer on a connection that stays open; its head and body may come apart."""
+    raw = b""
+    while b"\r\n\r\n" not in raw or len(answers(raw)[0][1]) < length_of(raw):
+        part = sock.recv(65536)
+        assert part, raw
+        raw += part
+    return answers(raw)
+
+
+def length_of(raw: bytes) -> int:
+    """What the first answer in *raw* says about the size of its body."""
+    return int(raw.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+
+
 def answers(raw: bytes) -> list[tuple[int, bytes]]:
     """Status and body of each answer in *raw*."""
     found = []

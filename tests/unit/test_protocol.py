@@ -23,6 +23,7 @@ from tests.loopback import (
     answers,
     connect,
     drain,
+    first_answer,
     head_of,
     serving,
     statuses,
@@ -45,7 +46,7 @@ def test_a_connection_serves_one_request_after_another(port: int) -> None:
     with connect(port) as sock:
         sock.sendall(GET % b"one")
 
-        assert [(200, b"one:0")] == answers(sock.recv(65536))
+        assert [(200, b"one:0")] == first_answer(sock)
 
         sock.sendall(GET % b"two" + LAST)
 
@@ -184,7 +185,7 @@ def test_a_body_over_the_limit_behind_a_finished_answer_is_not_answered_again(po
     with connect(port) as sock:
         sock.sendall(CHUNKED.replace(b"chunks", b"early") + b"3\r\nabc\r\n")
 
-        assert [(200, b"early")] == answers(sock.recv(65536))
+        assert [(200, b"early")] == first_answer(sock)
 
         with contextlib.suppress(OSError):
             sock.sendall((b"ffff\r\n" + bytes(0xFFFF) + b"\r\n") * 3)
@@ -277,7 +278,7 @@ def test_too_many_requests_in_flight_are_503() -> None:
 
         assert [(503, b"Service Unavailable")] == answers(raw)
         assert b"\r\nretry-after: 1\r\n" in raw
-        assert [(200, b"slow")] == answers(first.recv(65536))
+        assert [(200, b"slow")] == first_answer(first)
         assert [(200, b"last:0")] == answers(talk(port, LAST))
 
 
@@ -350,6 +351,21 @@ async def feed(config: uvicorn.Config, pieces: list[bytes]) -> bytes:
     wire.close()
     protocol.connection_lost(None)
     return wire.written
+
+
+async def test_no_request_makes_a_timer_of_its_own() -> None:
+    """One sweeper serves all connections of a process."""
+    config = uvicorn.Config(App(), log_config=None, ws="none")
+    config.load()
+    state = ServerState()
+    lanes = [Limited(config, state, {}, asyncio.get_running_loop()) for _ in range(2)]
+    for lane in lanes:
+        lane.connection_made(Wire())
+        lane.data_received(GET % b"a")
+    await asyncio.wait(state.tasks)
+
+    assert [None, None] == [lane.timeout_keep_alive_task for lane in lanes]
+    assert 1 == len({id(lane._sweeper) for lane in lanes})
 
 
 PARTS = [

@@ -17,7 +17,7 @@ import pytest
 
 from service.errors import ConfigError
 from service.serve import bind, run
-from tests.loopback import GET, LAST, answers, connect, drain, statuses, talk
+from tests.loopback import GET, LAST, answers, connect, drain, first_answer, statuses, talk
 
 ROOT = Path(__file__).parents[2]
 
@@ -49,14 +49,14 @@ def exit_code(child: subprocess.Popen[str]) -> int:
 
 
 def memory(child: subprocess.Popen[str]) -> int:
-    return psutil.Process(child.pid).memory_info().rss
+    return int(psutil.Process(child.pid).memory_info().rss)
 
 
 def test_a_term_signal_lets_a_running_request_finish() -> None:
     """The answer under way arrives whole, idle connections end, the exit is clean."""
     with process() as (child, port), connect(port) as idle, connect(port) as busy:
         idle.sendall(GET % b"a")
-        idle.recv(65536)
+        first_answer(idle)
         busy.sendall(GET % b"slow")
         time.sleep(0.1)
         child.send_signal(signal.SIGTERM)
@@ -74,12 +74,13 @@ def test_a_term_signal_lets_a_running_request_finish() -> None:
 
 def test_a_term_signal_lets_a_request_finish_that_is_still_arriving() -> None:
     """Half a head is a request in flight as well."""
+    half = GET % b"b"
     with process() as (child, port), connect(port) as sock:
-        sock.sendall(GET % b"a" + GET[:10])
-        sock.recv(65536)
+        sock.sendall(GET % b"a" + half[:20])
+        first_answer(sock)
         child.send_signal(signal.SIGTERM)
         time.sleep(0.3)
-        sock.sendall(GET[10:] % b"b")
+        sock.sendall(half[20:])
 
         assert [(200, b"b:0")] == answers(drain(sock))
         assert 0 == child.wait(10)

@@ -68,7 +68,12 @@ def build(config: Config) -> House:
         passwords=passwords,
         tokens=tokens,
         users=Users(owners, tokens, passwords),
-        logins=Logins(owners, tokens, passwords, _guard(config, GuardStore(client, keys))),
+        logins=Logins(
+            owners,
+            tokens,
+            passwords=passwords,
+            guard=_guard(config, GuardStore(client, keys)),
+        ),
         trust=Trust(config.server.trusted_proxies),
     )
 

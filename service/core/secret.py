@@ -75,7 +75,7 @@ class Secrets:
         nonce = os.urandom(NONCE_BYTES) + self._newest
         return spell(self._raw(shard, form, nonce), form), nonce
 
-    def recover(self, shard: bytes, form: Form, nonce: bytes, digest: bytes) -> str | None:
+    def recover(self, shard: bytes, form: Form, *, nonce: bytes, digest: bytes) -> str | None:
         """The text that *nonce* was made for; None when its key is missing or it does not fit."""
         nonce = nonce[: NONCE_BYTES + NAME_BYTES]
         if nonce[NONCE_BYTES:] not in self._token_keys:

@@ -110,7 +110,9 @@ class Tokens:
 
     def _recover(self, wish: Wish, outcome: Outcome) -> str | None:
         form = FORMS.get(wish.policy.letter, Form.HEX)
-        return self._secrets.recover(shard_of(wish.owner), form, outcome.nonce, outcome.digest)
+        return self._secrets.recover(
+            shard_of(wish.owner), form, nonce=outcome.nonce, digest=outcome.digest
+        )
 
     # -- use ---------------------------------------------------------------------------------
 

@@ -1,0 +1,191 @@
+"""The composition root: builds the house from the config and sends each path where it belongs."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.config import Config, load
+from service.gate.answer import Answers
+from service.gate.asgi import Gate
+from service.gate.question import Asking
+from service.house import House, build
+from service.ops.health import Health
+from service.ops.welcome import welcome
+from service.protocol import Limits, plain
+from service.wire.dialect import Dialect, Service
+
+log = logging.getLogger("tokenhouse")
+
+NOT_FOUND = b'{"detail":"Not found."}'
+GATE = "/authz/"
+PROBES = ("/livez", "/readyz")
+
+
+def create() -> App:
+    """The application as ``serve`` runs it: configured by file and environment."""
+    return App(load())
+
+
+class App:
+    """One ASGI application over gate, probes and dialects."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.house: House = build(config)
+        self.draining = False
+        asking = Asking(
+            trust=self.house.trust,
+            ip_header=config.server.client_ip_header,
+            cookie=config.gate.cookie,
+            query=config.gate.query,
+        )
+        answers = Answers(asking, reason_header=config.gate.reason_header)
+        self._gate = Gate(self.house.tokens, asking, answers)
+        self._health = Health(self.house.setup, lambda: self.draining)
+        self._dialects = [_dialect(name) for name in config.dialects.enabled]
+        self._routes = routes(self._dialects, self._service(), _root_owner(config))
+
+    def _service(self) -> Service:
+        return Service(
+            config=self.config,
+            policies=self.house.policies,
+            tokens=self.house.tokens,
+            users=self.house.users,
+            logins=self.house.logins,
+            trust=self.house.trust,
+            node=self.config.server.node,
+            draining=lambda: self.draining,
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._lifespan(scope, receive, send)
+            return
+        path: str = scope["path"]
+        if path.startswith(GATE):
+            await self._gate(scope, receive, send)
+        elif path in PROBES:
+            await self._health(scope, receive, send)
+        else:
+            await self._route(path, scope, receive, send)
+
+    async def _route(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
+        for prefix, mounted, app in self._routes:
+            if path == prefix or path.startswith(prefix + "/"):
+                inner = {**scope, "path": path[len(mounted) :] or "/", "root_path": mounted}
+                await app(inner, receive, send)
+                return
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", b"%d" % len(NOT_FOUND)),
+        ]
+        await send({"type": "http.response.start", "status": 404, "headers": headers})
+        body = b"" if scope["method"] == "HEAD" else NOT_FOUND
+        await send({"type": "http.response.body", "body": body})
+
+    # -- start and stop ----------------------------------------------------------------------
+
+    async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        try:
+            await self._start(scope.get("state", {}))
+        except Exception as error:
+            log.exception("cannot start")
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            return
+        await send(_message("startup"))
+        await receive()
+        self.draining = True
+        await self.house.aclose()
+        await send(_message("shutdown"))
+
+    async def _start(self, state: dict[str, Any]) -> None:
+        state["limits"] = self.limits()
+        self._watch_for_the_end()
+        if self.house.client.embedded and await self.house.setup.born() is None:
+            await self.house.setup.init()
+        server = self.config.server
+        text = await welcome(self.house, f"http://{server.host}:{server.port}")
+        if text:
+            sys.stderr.write(text)
+            sys.stderr.flush()
+
+    def _watch_for_the_end(self) -> None:
+        """Turn not ready at the very signal that the server takes as its end."""
+        if threading.current_thread() is not threading.main_thread():
+            return
+        for number in (signal.SIGTERM, signal.SIGINT):
+            before = signal.getsignal(number)
+            signal.signal(number, self._ending(before))
+
+    def _ending(self, before: Any) -> Any:
+        def handler(number: int, frame: Any) -> None:
+            self.draining = True
+            if callable(before):
+                before(number, frame)
+
+        return handler
+
+    # -- limits ------------------------------------------------------------------------------
+
+    def limits(self) -> Limits:
+        """What the protocol holds every connection to."""
+        server = self.config.server
+        return Limits(
+            header_bytes=server.header_bytes,
+            header_count=server.header_count,
+            max_body=server.max_body,
+            header_timeout_s=server.header_timeout / 1000,
+            body_timeout_s=server.body_timeout / 1000,
+            idle_timeout_s=server.idle_timeout / 1000,
+            in_flight=server.in_flight,
+            refuse=self.refuse,
+        )
+
+    def refuse(self, status: int, path: bytes) -> tuple[bytes, bytes]:
+        """Content type and body for a request that never got to an application."""
+        text = path.decode("latin-1")
+        if text.startswith(GATE):
+            return b"text/plain", b""
+        for dialect in self._dialects:
+            own = (*dialect.paths, *dialect.root_paths, f"/{dialect.name}/")
+            if any(text.startswith(prefix) for prefix in own):
+                return dialect.refuse(status)
+        return plain(status, path)
+
+
+def _message(stage: str) -> Message:
+    return {"type": f"lifespan.{stage}.complete"}
+
+
+def _dialect(name: str) -> Dialect:
+    dialect: Dialect = import_module(f"service.dialects.{name}").DIALECT
+    return dialect
+
+
+def _root_owner(config: Config) -> str:
+    """Who answers the paths that several products share: as configured, else the first."""
+    enabled = config.dialects.enabled
+    wanted = config.dialects.users_tokens
+    return wanted if wanted in enabled else enabled[0]
+
+
+def routes(
+    dialects: Sequence[Dialect], service: Service, owner: str
+) -> list[tuple[str, str, ASGIApp]]:
+    """(path prefix, the part of it that is stripped, application), longest prefix first."""
+    found: list[tuple[str, str, ASGIApp]] = []
+    for dialect in dialects:
+        app = dialect.build(service)
+        shared = dialect.root_paths if dialect.name == owner else ()
+        found += [(path.rstrip("/"), "", app) for path in (*dialect.paths, *shared)]
+        found.append((f"/{dialect.name}", f"/{dialect.name}", app))
+    return sorted(found, key=lambda route: len(route[0]), reverse=True)

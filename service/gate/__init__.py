@@ -1,0 +1,1 @@
+"""The hot path: may this request pass?"""

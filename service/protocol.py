@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import enum
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -48,15 +47,13 @@ class Limits:
     refuse: Callable[[int, bytes], tuple[bytes, bytes]] = plain
 
 
-class Phase(enum.Enum):
-    """Where the reading side of a connection stands."""
-
-    SILENT = enum.auto()  # connected, not one byte of a request yet
-    HEAD = enum.auto()
-    BODY = enum.auto()
-    BETWEEN = enum.auto()  # the last request has been read to its end
-    REFUSED = enum.auto()  # reads no more; earlier requests are still being answered
-    LINGER = enum.auto()  # all is said; wait for the client to read it and hang up
+# Where the reading side of a connection stands; plain numbers, as each request compares them often.
+SILENT = 0  # connected, not one byte of a request yet
+BETWEEN = 1  # the last request has been read to its end
+HEAD = 2
+BODY = 3
+REFUSED = 4  # reads no more; earlier requests are still being answered
+LINGER = 5  # all is said; wait for the client to read it and hang up
 
 
 class Refused(Exception):
@@ -127,7 +124,7 @@ class Limited(HttpToolsProtocol):
         )
         self._wire_most = WIRE_FACTOR * self.limits.max_body + self.limits.header_bytes
         self.url = b""
-        self._phase = Phase.SILENT
+        self._phase = SILENT
         self._since = 0.0  # when the phase began
         self._now = 0.0  # when the bytes in hand arrived
         self._stuck_since: float | None = None  # the client does not read what we write
@@ -167,9 +164,9 @@ class Limited(HttpToolsProtocol):
     def shutdown(self) -> None:
         """Drain: what has begun to arrive is still served, everything else is closed."""
         self._draining = True
-        if self._phase is Phase.LINGER:
+        if self._phase == LINGER:
             self.transport.close()
-        elif self._phase not in (Phase.HEAD, Phase.REFUSED):
+        elif self._phase not in (HEAD, REFUSED):
             super().shutdown()
 
     def data_received(self, data: bytes) -> None:
@@ -178,13 +175,13 @@ class Limited(HttpToolsProtocol):
         # A piece is never larger than a whole head may be, so a flood stops within two of them.
         for start in range(0, len(data), step):
             rest = data[start : start + step]
-            while rest and self._phase not in (Phase.REFUSED, Phase.LINGER):
+            while rest and self._phase < REFUSED:
                 rest = self._feed(rest)
 
     def _feed(self, chunk: bytes) -> bytes:
         """Parse *chunk*, or its first part; gives what is left to parse."""
         self._chunk_bytes = len(chunk)
-        self._chunk_fresh = self._phase in (Phase.SILENT, Phase.BETWEEN)
+        self._chunk_fresh = self._phase <= BETWEEN
         self._head_bytes += len(chunk)
         self._wire_bytes += len(chunk)
         try:
@@ -195,17 +192,17 @@ class Limited(HttpToolsProtocol):
         except httptools.HttpParserError as error:
             cause = error.__context__
             self.refuse(cause.args[0] if isinstance(cause, Refused) else 400)
-        else:
+        if self._phase in (HEAD, BODY):
             self._check_unfinished()
         return b""
 
     def _check_unfinished(self) -> None:
         limits = self.limits
-        if self._phase is Phase.HEAD:
+        if self._phase == HEAD:
             surely = self._head_bytes - self._head_slack
             if surely > limits.header_bytes or len(self.headers) > limits.header_count:
                 self.refuse(431)
-        elif self._phase is Phase.BODY and self._wire_bytes > self._wire_most:
+        elif self._phase == BODY and self._wire_bytes > self._wire_most:
             self.refuse(413)
 
     def _read_plainly(self) -> None:
@@ -225,9 +222,9 @@ class Limited(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        if self._phase is not Phase.SILENT:  # the first head has been due since the connect
+        if self._phase != SILENT:  # the first head has been due since the connect
             self._since = self._now
-        self._phase = Phase.HEAD
+        self._phase = HEAD
         self._head_bytes = self._chunk_bytes
         self._head_slack = 0 if self._chunk_fresh else self._chunk_bytes
         self._chunk_fresh = False
@@ -240,7 +237,7 @@ class Limited(HttpToolsProtocol):
             self._framing = self._body_framing()
         self._body_bytes = self._wire_bytes = 0
         self.take()
-        self._phase, self._since = Phase.BODY, self._now
+        self._phase, self._since = BODY, self._now
         if self._draining:
             self.cycle.keep_alive = False
         self.headers = []  # trailers land here, and not behind the app's back in its scope
@@ -259,7 +256,7 @@ class Limited(HttpToolsProtocol):
         if self._framing is not None:
             return
         super().on_message_complete()
-        self._phase, self._since = Phase.BETWEEN, self._now
+        self._phase, self._since = BETWEEN, self._now
 
     def _should_upgrade(self) -> bool:
         return False
@@ -271,11 +268,13 @@ class Limited(HttpToolsProtocol):
             return 431
         if self._head_bytes > limits.header_bytes and self._head_size() > limits.header_bytes:
             return 431
-        hosts = [name for name, _ in self.headers].count(b"host")
+        fields = dict(self.headers)
         version = self.parser.get_http_version()
-        if (hosts != 1 or version != "1.1") and (hosts > 1 or version != "1.0"):
+        if version != "1.0" and (version != "1.1" or b"host" not in fields):
             return 400
-        declared = dict(self.headers).get(b"content-length")
+        if len(fields) != len(self.headers) and [n for n, _ in self.headers].count(b"host") > 1:
+            return 400
+        declared = fields.get(b"content-length")
         if declared is not None and int(declared) > limits.max_body:
             return 413
         if len(self.tasks) >= limits.in_flight or len(self.pipeline) >= limits.pipelined:
@@ -309,14 +308,14 @@ class Limited(HttpToolsProtocol):
             self._start_asgi_task(*self.pipeline.pop())
         elif self._words is not None:
             self._say(self._words)
-        elif self._phase is Phase.BETWEEN:
+        elif self._phase == BETWEEN:
             self._since = self.loop.time()
 
     def refuse(self, status: int) -> None:
         """Answer the request being read with *status*, after all earlier ones, and close."""
-        begun = self.cycle if self._phase is Phase.BODY else None
+        begun = self.cycle if self._phase == BODY else None
         words = self._refusal(status)
-        self._phase = Phase.REFUSED
+        self._phase = REFUSED
         if begun is None and self.cycle is not None and not self.cycle.response_complete:
             self._words = words
         elif self.pipeline and self.pipeline[0][0] is begun:
@@ -338,14 +337,14 @@ class Limited(HttpToolsProtocol):
         """Write the last *words* and linger: a close on unread bytes would take them back."""
         if self.transport.is_closing():
             return
-        self._phase, self._since, self._words = Phase.LINGER, self.loop.time(), None
+        self._phase, self._since, self._words = LINGER, self.loop.time(), None
         self.transport.write(words)
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self.flow.resume_reading()
 
     def _refusal(self, status: int) -> bytes:
-        known = self._phase in (Phase.HEAD, Phase.BODY)
+        known = self._phase in (HEAD, BODY)
         path = self.url.partition(b"?")[0] if known else b""
         try:
             content_type, body = self.limits.refuse(status, path)
@@ -375,23 +374,22 @@ class Limited(HttpToolsProtocol):
         if self._stuck_since is not None:
             if now - self._stuck_since > self.limits.body_timeout_s:
                 self.transport.abort()
-        elif self._phase is Phase.BODY and self.flow.read_paused:
+        elif self._phase == BODY and self.flow.read_paused:
             self._since = now  # it is us who do not read
         elif now - self._since > self._allowed_s():
-            if self._phase in (Phase.HEAD, Phase.BODY):
+            if self._phase in (HEAD, BODY):
                 self.refuse(408)
             else:
                 self.transport.close()
 
     def _allowed_s(self) -> float:
         limits = self.limits
-        match self._phase:
-            case Phase.SILENT | Phase.HEAD:
-                return limits.header_timeout_s
-            case Phase.BODY:
-                return limits.body_timeout_s
-            case Phase.LINGER:
-                return limits.linger_s
-            case Phase.BETWEEN if self.cycle.response_complete:
-                return limits.idle_timeout_s
+        if self._phase in (SILENT, HEAD):
+            return limits.header_timeout_s
+        if self._phase == BODY:
+            return limits.body_timeout_s
+        if self._phase == LINGER:
+            return limits.linger_s
+        if self._phase == BETWEEN and self.cycle.response_complete:
+            return limits.idle_timeout_s
         return float("inf")  # an answer is being made

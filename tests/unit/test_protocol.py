@@ -341,7 +341,7 @@ async def feed(config: uvicorn.Config, pieces: list[bytes]) -> bytes:
     """What the protocol writes when its bytes come in these *pieces*."""
     state, wire = ServerState(), Wire()
     limits = Limits(header_bytes=200, header_count=6, max_body=20)
-    protocol = Limited(config, state, {"limits": limits}, asyncio.get_running_loop())
+    protocol = Limited(config, state, {"limits": limits}, _loop=asyncio.get_running_loop())
     protocol.connection_made(wire)
     for piece in pieces:
         protocol.data_received(piece)
@@ -358,7 +358,7 @@ async def test_no_request_makes_a_timer_of_its_own() -> None:
     config = uvicorn.Config(App(), log_config=None, ws="none")
     config.load()
     state = ServerState()
-    lanes = [Limited(config, state, {}, asyncio.get_running_loop()) for _ in range(2)]
+    lanes = [Limited(config, state, {}, _loop=asyncio.get_running_loop()) for _ in range(2)]
     for lane in lanes:
         lane.connection_made(Wire())
         lane.data_received(GET % b"a")

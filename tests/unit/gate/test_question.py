@@ -1,0 +1,227 @@
+"""What the gate reads out of a gateway's request."""
+
+from __future__ import annotations
+
+import ipaddress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.core.address import Trust, pack
+from service.core.secret import agent_digest
+from service.gate.question import Ask, Asking, Missing, Mount, Question, mount_of, read
+
+PROXY = pack("10.0.0.1")
+STRANGER = pack("203.0.113.9")
+TRUST = Trust([ipaddress.ip_network("10.0.0.0/8")])
+PLAIN = Asking(trust=TRUST, ip_header="x-forwarded-for")
+OPEN = Asking(trust=TRUST, ip_header="x-forwarded-for", cookie=True, query=True)
+TOKEN = b"a" * 40
+
+
+def ask(
+    *headers: tuple[bytes, bytes],
+    mount: Mount = Mount.FORWARD,
+    method: bytes = b"GET",
+    query: bytes = b"",
+    peer: bytes = PROXY,
+) -> Ask:
+    """A request with these headers."""
+    return Ask(mount, method, query, list(headers), peer)
+
+
+def token_of(*headers: tuple[bytes, bytes], asking: Asking = PLAIN, query: bytes = b"") -> object:
+    """The token read, or why there is none."""
+    found = read(ask(*headers, query=query), asking)
+    return found.token if isinstance(found, Question) else found
+
+
+@pytest.mark.parametrize(
+    ("path", "mount"),
+    [
+        (b"/authz/nginx", Mount.NGINX),
+        (b"/authz/forward", Mount.FORWARD),
+        (b"/authz/ext", Mount.EXT),
+        (b"/authz/ext/", Mount.EXT),
+        (b"/authz/ext/api/x%2Fy//z/", Mount.EXT),
+        (b"/authz/nginx/", None),
+        (b"/authz/", None),
+        (b"/authz/extra", None),
+        (b"/authz/forward/x", None),
+    ],
+)
+def test_a_path_belongs_to_one_mount_or_none(path: bytes, mount: Mount | None) -> None:
+    """Only /authz/ext has anything below it."""
+    assert mount == mount_of(path)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        (b"authorization", b"Token " + TOKEN),
+        (b"authorization", b"Bearer " + TOKEN),
+        (b"authorization", b"bEaReR " + TOKEN),
+        (b"authorization", b"Bearer   " + TOKEN + b"  "),
+        (b"x-auth-token", TOKEN),
+        (b"x-auth-token", b"Token " + TOKEN),
+        (b"x-authentication", TOKEN),
+    ],
+)
+def test_every_header_form_gives_the_token(header: tuple[bytes, bytes]) -> None:
+    """Schemes are case-insensitive and blanks around the token do not matter."""
+    assert TOKEN == token_of(header)
+
+
+@pytest.mark.parametrize(
+    ("headers", "reason"),
+    [
+        ([], Missing.NONE),
+        ([(b"authorization", b"Basic " + TOKEN)], Missing.NONE),
+        ([(b"authorization", b"")], Missing.NONE),
+        ([(b"x-auth-token", b"  ")], Missing.NONE),
+        ([(b"authorization", b"Bearer")], Missing.MALFORMED),
+        ([(b"authorization", b"Bearer ")], Missing.MALFORMED),
+        ([(b"authorization", b"Bearer a b")], Missing.MALFORMED),
+        ([(b"authorization", b"Bearer a\tb")], Missing.MALFORMED),
+        ([(b"authorization", b"Bearer " + TOKEN + b",Bearer " + TOKEN)], Missing.MALFORMED),
+        ([(b"authorization", b"Bearer t\xf6ken")], Missing.MALFORMED),
+        ([(b"authorization", b"Bearer " + b"a" * 257)], Missing.MALFORMED),
+        ([(b"x-auth-token", b"Token a b")], Missing.MALFORMED),
+        ([(b"authorization", b"Token aa"), (b"x-auth-token", b"bb")], Missing.AMBIGUOUS),
+        ([(b"authorization", b"Token aa"), (b"authorization", b"Token bb")], Missing.AMBIGUOUS),
+        ([(b"cookie", b"token=" + TOKEN)], Missing.NONE),
+    ],
+)
+def test_what_cannot_be_a_token_is_refused(
+    headers: list[tuple[bytes, bytes]], reason: Missing
+) -> None:
+    """Missing, malformed and contradictory credentials need no store to be refused."""
+    assert reason == token_of(*headers)
+
+
+def test_the_same_token_twice_is_one_token() -> None:
+    """A gateway that copies the credential into a second header changes nothing."""
+    assert TOKEN == token_of((b"authorization", b"Token " + TOKEN), (b"x-auth-token", TOKEN))
+
+
+def test_cookie_and_query_need_their_switches() -> None:
+    """With the switches on, Tower's quoted cookie and ?token= are read; off, they are not."""
+    cookie = (b"cookie", b'a=b; token="' + TOKEN + b'"')
+
+    assert TOKEN == token_of(cookie, asking=OPEN)
+    assert TOKEN == token_of(asking=OPEN, query=b"x=1&token=" + TOKEN)
+    assert Missing.NONE == token_of(cookie, query=b"token=" + TOKEN)
+
+
+def test_query_and_header_that_disagree_are_refused() -> None:
+    """Never "the first one wins"."""
+    found = token_of((b"x-auth-token", TOKEN), asking=OPEN, query=b"token=other")
+
+    assert Missing.AMBIGUOUS == found
+
+
+@pytest.mark.parametrize(
+    ("mount", "method", "header", "peer", "write"),
+    [
+        (Mount.NGINX, b"GET", (b"x-original-method", b"GET"), PROXY, False),
+        (Mount.NGINX, b"GET", (b"x-original-method", b"POST"), PROXY, True),
+        (Mount.NGINX, b"GET", (b"x-original-method", b"get"), PROXY, True),
+        (Mount.NGINX, b"GET", (b"x-original-method", b"GET"), STRANGER, True),
+        (Mount.NGINX, b"GET", (b"x-forwarded-method", b"GET"), PROXY, True),
+        (Mount.FORWARD, b"GET", (b"x-forwarded-method", b"HEAD"), PROXY, False),
+        (Mount.FORWARD, b"GET", (b"x-forwarded-method", b"DELETE"), PROXY, True),
+        (Mount.FORWARD, b"GET", (b"x-original-method", b"GET"), PROXY, True),
+        (Mount.EXT, b"GET", (b"x-forwarded-method", b"POST"), PROXY, False),
+        (Mount.EXT, b"POST", (b"x-forwarded-method", b"GET"), PROXY, True),
+        (Mount.EXT, b"BREW", (b"x-original-method", b"GET"), PROXY, True),
+    ],
+)
+def test_each_mount_reads_one_method_source(
+    mount: Mount, method: bytes, header: tuple[bytes, bytes], peer: bytes, write: bool
+) -> None:
+    """What is missing, unknown or said by a stranger counts as a write."""
+    found = read(
+        ask((b"x-auth-token", TOKEN), header, mount=mount, method=method, peer=peer), PLAIN
+    )
+
+    assert isinstance(found, Question)
+    assert write == found.write
+
+
+def test_two_method_headers_count_as_a_write() -> None:
+    """A client's own copy beside the gateway's does not let a read-only token write."""
+    copies = [(b"x-forwarded-method", b"GET"), (b"x-forwarded-method", b"DELETE")]
+    found = read(ask((b"x-auth-token", TOKEN), *copies), PLAIN)
+
+    assert isinstance(found, Question)
+    assert found.write
+
+
+@pytest.mark.parametrize(
+    ("peer", "headers", "address"),
+    [
+        (STRANGER, [(b"x-forwarded-for", b"6.6.6.6")], "203.0.113.9"),
+        (PROXY, [(b"x-forwarded-for", b"6.6.6.6, 192.0.2.7")], "192.0.2.7"),
+        (PROXY, [(b"x-forwarded-for", b"192.0.2.7, 10.1.1.1")], "192.0.2.7"),
+        (PROXY, [(b"x-forwarded-for", b"6.6.6.6"), (b"x-forwarded-for", b"1.1.1.1")], "1.1.1.1"),
+        (PROXY, [(b"x_forwarded_for", b"6.6.6.6")], ""),
+        (PROXY, [], ""),
+        (PROXY, [(b"x-forwarded-for", b"unknown")], ""),
+        (PROXY, [(b"x-forwarded-for", b"<script>")], ""),
+        (b"", [(b"x-forwarded-for", b"6.6.6.6")], ""),
+    ],
+)
+def test_the_address_counts_only_from_a_trusted_proxy_and_from_the_right(
+    peer: bytes, headers: list[tuple[bytes, bytes]], address: str
+) -> None:
+    """An untrusted peer is itself the client; an unusable claim makes the address unknown."""
+    found = read(ask((b"x-auth-token", TOKEN), *headers, peer=peer), PLAIN)
+
+    assert isinstance(found, Question)
+    assert (pack(address) if address else b"") == found.address
+
+
+def test_an_absent_agent_equals_an_empty_one() -> None:
+    """Tower hashes the empty string for a client that sends no User-Agent."""
+    absent = read(ask((b"x-auth-token", TOKEN)), PLAIN)
+    empty = read(ask((b"x-auth-token", TOKEN), (b"user-agent", b"")), PLAIN)
+
+    assert absent == empty
+    assert isinstance(absent, Question)
+    assert agent_digest(b"") == absent.agent
+
+
+header_names = st.sampled_from(
+    [
+        b"authorization",
+        b"x-auth-token",
+        b"x-authentication",
+        b"cookie",
+        b"user-agent",
+        b"x-forwarded-for",
+        b"x-forwarded-method",
+        b"forwarded",
+    ]
+)
+
+
+@given(
+    st.lists(st.tuples(header_names, st.binary(max_size=60)), max_size=8),
+    st.binary(max_size=40),
+    st.sampled_from(list(Mount)),
+    st.sampled_from(["x-forwarded-for", "forwarded"]),
+)
+def test_no_bytes_make_it_fail(
+    headers: list[tuple[bytes, bytes]], query: bytes, mount: Mount, ip_header: str
+) -> None:
+    """Whatever arrives is a question with a clean token, or a reason there is none."""
+    asking = Asking(trust=TRUST, ip_header=ip_header, cookie=True, query=True)
+    found = read(ask(*headers, mount=mount, query=query), asking)
+
+    if isinstance(found, Question):
+        assert 0 < len(found.token) <= 256
+        assert all(0x20 < byte < 0x7F for byte in found.token)
+        assert len(found.address) in (0, 16)
+    else:
+        assert isinstance(found, Missing)

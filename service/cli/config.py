@@ -3,26 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import click
 import orjson
 
+from service.cli.options import FAULTY, named_file, stop
 from service.config import Config, config_file, knobs, trace
 from service.errors import ConfigError
-
-FAULTY = 2
-"""The exit status for a wrong setting: it is the caller who has to act, as with a wrong option."""
-
-
-def named_file(command: Any) -> Any:
-    """The ``--config`` option, as every command has it."""
-    return click.option(
-        "--config",
-        "path",
-        metavar="FILE",
-        help="Configuration file. Default: TOKENHOUSE_CONFIG, else ./tokenhouse.toml if it exists.",
-    )(command)
 
 
 @click.group()
@@ -76,8 +63,7 @@ def _traced(path: str | None) -> tuple[Config, dict[str, str]]:
     try:
         return trace(path)
     except ConfigError as error:
-        click.echo(str(error), err=True)
-        raise SystemExit(FAULTY) from None
+        stop(FAULTY, str(error))
 
 
 def _values(loaded: Config) -> Iterator[tuple[str, object]]:

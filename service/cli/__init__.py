@@ -1,0 +1,1 @@
+"""The commands of ``tokenhouse``, one module each; what they decide is decided below."""

@@ -1,0 +1,80 @@
+"""``tokenhouse serve``: says what is about to be served, then serves it."""
+
+from __future__ import annotations
+
+import logging
+import logging.config
+import os
+from math import ceil
+
+import click
+
+from service.cli import logs
+from service.cli.doctor import of_store
+from service.cli.options import FAULTY, loaded, named_file, stop
+from service.config import Config, knobs
+from service.config.layers import FILE_VARIABLE
+from service.errors import ConfigError
+from service.serve import bind, run
+
+APP = "service.app:create"
+LEVELS = {"ok": logging.DEBUG, "warn": logging.WARNING, "fail": logging.ERROR}
+
+log = logging.getLogger(__name__)
+
+
+@click.command()
+@named_file
+@click.option("--host", metavar="HOST", help="Listen on this address (server.host).")
+@click.option("--port", metavar="PORT", type=int, help="Listen on this port (server.port).")
+@click.option("--workers", metavar="N", type=int, help="Run N processes (server.workers).")
+def serve(*, path: str | None, host: str | None, port: int | None, workers: int | None) -> None:
+    """Serve until told to stop (SIGTERM, SIGINT); requests under way are finished first.
+
+    \b
+    Example:
+      tokenhouse serve
+      tokenhouse serve --config /etc/tokenhouse.toml --host 0.0.0.0 --workers 4
+    """
+    given = {"server.host": host, "server.port": port, "server.workers": workers}
+    config = loaded(path, given)
+    log_config = logs.settings(config.log.format, config.log.level)
+    logging.config.dictConfig(log_config)
+    announce(config)
+    try:
+        chosen = config.server.port or free_port(config.server.host)
+        os.environ.update(handed_down(path, config, chosen))
+        run(
+            APP,
+            host=config.server.host,
+            port=chosen,
+            workers=config.server.workers,
+            drain_timeout_s=ceil(config.server.drain_timeout / 1000),
+            log_config=log_config,
+        )
+    except ConfigError as error:
+        stop(FAULTY, str(error))
+
+
+def free_port(host: str) -> int:
+    """A port that is free on *host*: the application has to know it before it is bound."""
+    with bind(host, 0) as listener:
+        return int(listener.getsockname()[1])
+
+
+def handed_down(path: str | None, config: Config, port: int) -> dict[str, str]:
+    """The variables by which the application, in whatever process, loads this same config."""
+    server = {"host": config.server.host, "port": port, "workers": config.server.workers}
+    variables = {knobs()[f"server.{name}"].env: str(value) for name, value in server.items()}
+    return variables | ({FILE_VARIABLE: path} if path else {})
+
+
+def announce(config: Config) -> None:
+    """Log what is served, and loudly what is wrong with the store; nothing of it is fatal."""
+    log.info("store: %s", knobs()["store.url"].kind.show(config.store.url))
+    log.info("dialects: %s", ", ".join(config.dialects.enabled))
+    if config.in_memory:
+        log.warning("THE STORE IS IN THIS PROCESS: nothing survives a restart, no user, no token")
+        return
+    for finding in of_store(config):
+        log.log(LEVELS[finding.level], "%s: %s", finding.subject, finding.text)

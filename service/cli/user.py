@@ -1,0 +1,164 @@
+"""``tokenhouse user``: the people who own tokens."""
+
+from __future__ import annotations
+
+import click
+
+from service.cli.intake import new_password, password_option
+from service.cli.options import Text, json_wanted, named_file
+from service.cli.session import operate, shared
+from service.cli.shown import print_facts, print_json, print_table, utc
+from service.house import House
+from service.model import User
+
+COLUMNS = ("id", "name", "state", "superuser", "email", "created")
+
+
+@click.group()
+def user() -> None:
+    """Make, change and delete users.
+
+    \b
+    Example:
+      tokenhouse user add alice --superuser
+    """
+
+
+@user.command()
+@click.argument("name")
+@named_file
+@password_option
+@click.option("--superuser", is_flag=True, help="May do everything, for everybody.")
+@click.option("--first-name", "first", type=Text(), default="", help="First name.")
+@click.option("--last-name", "last", type=Text(), default="", help="Last name.")
+@click.option("--email", type=Text(), default="", help="E-mail address.")
+def add(name: str, *, path: str | None, from_stdin: bool, superuser: bool, **facts: str) -> None:
+    """Make the user NAME. The password is asked for, twice.
+
+    \b
+    Example:
+      tokenhouse user add alice --email alice@example.org
+      pass show alice | tokenhouse user add alice --password-stdin
+    """
+    config = shared(path)
+    password = new_password(from_stdin)
+    made = operate(
+        config, lambda house: house.users.add(name, password, superuser=superuser, **facts)
+    )
+    click.echo(f"user {made.name!r} made, id {made.user_id}")
+
+
+@user.command("list")
+@named_file
+@json_wanted
+def list_users(*, path: str | None, as_json: bool) -> None:
+    """Print all users, oldest first.
+
+    \b
+    Example:
+      tokenhouse user list --json
+    """
+    records = [record(found) for found in operate(shared(path), lambda house: house.users.all())]
+    if as_json:
+        print_json(records)
+    else:
+        print_table([*COLUMNS], ([each[name] for name in COLUMNS] for each in records))
+
+
+@user.command()
+@click.argument("name")
+@named_file
+@json_wanted
+def show(name: str, *, path: str | None, as_json: bool) -> None:
+    """Print what is known of the user NAME.
+
+    \b
+    Example:
+      tokenhouse user show alice
+    """
+
+    async def look(house: House) -> dict[str, object]:
+        found = await house.users.get(name)
+        tokens = await house.tokens.of_owner(found.name)
+        live = sum(1 for each in tokens if each.state == "live")
+        return {**record(found), "live_tokens": live}
+
+    facts = operate(shared(path), look)
+    (print_json if as_json else print_facts)(facts)
+
+
+@user.command()
+@click.argument("name")
+@named_file
+@password_option
+def passwd(name: str, *, path: str | None, from_stdin: bool) -> None:
+    """Give the user NAME a new password. Tokens live on.
+
+    \b
+    Example:
+      tokenhouse user passwd alice
+    """
+    config = shared(path)
+    password = new_password(from_stdin)
+    operate(config, lambda house: house.users.set_password(name, password))
+    click.echo(f"user {name!r} has a new password")
+
+
+@user.command()
+@click.argument("name")
+@named_file
+def disable(name: str, *, path: str | None) -> None:
+    """Refuse logins and tokens of the user NAME, until enabled again.
+
+    \b
+    Example:
+      tokenhouse user disable alice
+    """
+    operate(shared(path), lambda house: house.users.disable(name))
+    click.echo(f"user {name!r} disabled")
+
+
+@user.command()
+@click.argument("name")
+@named_file
+def enable(name: str, *, path: str | None) -> None:
+    """Let the user NAME in again. Tokens that have not expired work again.
+
+    \b
+    Example:
+      tokenhouse user enable alice
+    """
+    operate(shared(path), lambda house: house.users.enable(name))
+    click.echo(f"user {name!r} enabled")
+
+
+@user.command()
+@click.argument("name")
+@named_file
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def delete(name: str, *, path: str | None, yes: bool) -> None:
+    """Remove the user NAME. Every token of that user is dead at once.
+
+    \b
+    Example:
+      tokenhouse user delete alice --yes
+    """
+    config = shared(path)
+    if not yes:
+        click.confirm(f"Delete user {name!r} and all tokens?", abort=True, err=True)
+    operate(config, lambda house: house.users.delete(name))
+    click.echo(f"user {name!r} deleted")
+
+
+def record(found: User) -> dict[str, object]:
+    """*found* for people and programs; never the password's hash."""
+    return {
+        "id": found.user_id,
+        "name": found.name,
+        "state": "active" if found.active else "disabled",
+        "superuser": found.superuser,
+        "first_name": found.first_name,
+        "last_name": found.last_name,
+        "email": found.email,
+        "created": utc(found.created_ms),
+    }

@@ -1,0 +1,67 @@
+"""The first user of an embedded store, and how to try it at once. A shared store gets none."""
+
+from __future__ import annotations
+
+import secrets
+import shlex
+from ipaddress import ip_address
+from typing import Protocol
+
+import orjson
+
+from service.config import Config
+from service.core.users import Users
+
+NAME = "admin"
+PASSWORD_BYTES = 12
+LOGIN = "/api/v2/authtoken/"
+
+
+class Hosting(Protocol):
+    """What is needed of the house, which stands on a floor above this one."""
+
+    @property
+    def config(self) -> Config:
+        """The config it was built for."""
+        ...
+
+    @property
+    def users(self) -> Users:
+        """Its users."""
+        ...
+
+
+async def welcome(house: Hosting, url: str) -> str | None:
+    """Make the first user of an embedded store; the text that says so, None when there is one.
+
+    *url* is where this node answers (``local_url``). The store is set up already.
+    """
+    if not house.config.in_memory or await house.users.owners.count():
+        return None
+    password = secrets.token_urlsafe(PASSWORD_BYTES)
+    await house.users.add(NAME, password, superuser=True)
+    return (
+        f"The store is new and empty, so there is now a user for you:\n\n"
+        f"  user      {NAME}\n"
+        f"  password  {password}\n\n"
+        f"Get a token:\n\n"
+        f"  {login_line(url, NAME, password)}\n"
+    )
+
+
+def login_line(url: str, name: str, password: str) -> str:
+    """A curl command that logs *name* in, quoted for a shell."""
+    body = orjson.dumps({"username": name, "password": password}).decode()
+    words = ["curl", "-s", "-H", "Content-Type: application/json", "-d", body, url + LOGIN]
+    return shlex.join(words)
+
+
+def local_url(host: str, port: int) -> str:
+    """Where somebody on this machine reaches a node that listens on *host* and *port*."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return f"http://{host}:{port}"
+    if address.is_unspecified:  # "every address" is none that a client can call
+        address = ip_address("127.0.0.1" if address.version == 4 else "::1")
+    return f"http://[{address}]:{port}" if address.version == 6 else f"http://{address}:{port}"

@@ -16,7 +16,7 @@ from dataclasses import replace
 from weakref import WeakValueDictionary
 
 from service.core.address import MAPPED
-from service.errors import BadCredentials, Busy, TooManyAttempts
+from service.errors import BadCredentials, Busy, StoreDown, TooManyAttempts
 from service.model import Word, guarded_name
 from service.store.guard import Bucket, GuardStore, Rule
 
@@ -24,11 +24,15 @@ FIRST_WAIT_MS = 30_000
 STRANGERS = 10
 """How many times wider the bucket for addresses that have not guessed is."""
 POLL_S = 0.02
-POLLS = 250
+PATIENCE_S = 5.0
+FAIL_FAST_S = 0.1
 
 
 class Guard:
-    """Limits guessing; *attempts* 0 turns it off. May raise StoreDown."""
+    """Limits guessing; *attempts* 0 turns it off. May raise StoreDown.
+
+    Busy when other guesses stay undecided for *PATIENCE_S*.
+    """
 
     def __init__(
         self, store: GuardStore, *, attempts: int, window_ms: int, max_wait_ms: int
@@ -44,6 +48,8 @@ class Guard:
         self._strangers = replace(self._rule, limit=attempts * STRANGERS)
         # Guesses of this process queue up here instead of asking Redis over and over.
         self._queues: WeakValueDictionary[bytes, asyncio.Semaphore] = WeakValueDictionary()
+        self._down_until = 0.0
+        self._background: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
     async def guess(self, name: str, address: bytes) -> AsyncIterator[None]:
@@ -55,22 +61,33 @@ class Guard:
         if not self._attempts:
             yield
             return
-        account = hashlib.sha256(guarded_name(name).encode("utf-8", "replace")).digest()[:16]
-        place = b"i:" + (address if address.startswith(MAPPED) else address[:8])
         async with AsyncExitStack() as queued:
-            await queued.enter_async_context(self._queue(place))
-            held = [await self._reserve(place, self._rule)]
-            await queued.enter_async_context(self._queue(b"a:" + account))
-            held.append(await self._reserve_account(account, held[0]))
+            held = await self._enter(queued, name, address)
             try:
                 yield
             except BadCredentials:
-                await self._settle(held, good=False)
+                await self._store.settle(held, good=False)
                 raise
             except Exception:
-                await self._settle(held, good=True)
+                self._forgive(held)
                 raise
-            await self._settle(held, good=True)
+            await self._store.settle(held, good=True)
+
+    async def _enter(self, queued: AsyncExitStack, name: str, address: bytes) -> list[Bucket]:
+        account = hashlib.sha256(guarded_name(name).encode("utf-8", "replace")).digest()[:16]
+        place = b"i:" + (address if address.startswith(MAPPED) else address[:8])
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                await queued.enter_async_context(self._queue(place))
+                by_address = await self._reserve(place, self._rule)
+                try:
+                    await queued.enter_async_context(self._queue(b"a:" + account))
+                    return [by_address, await self._reserve_account(account, by_address)]
+                except BaseException:
+                    self._forgive([by_address])
+                    raise
+        except TimeoutError as error:
+            raise Busy from error
 
     def _queue(self, name: bytes) -> asyncio.Semaphore:
         queue = self._queues.get(name)
@@ -80,26 +97,39 @@ class Guard:
 
     async def _reserve_account(self, account: bytes, by_address: Bucket) -> Bucket:
         try:
-            try:
-                return await self._reserve(b"a:" + account, self._rule)
-            except TooManyAttempts:
-                if by_address.guesses > 1:
-                    raise
-            return await self._reserve(b"r:" + account, self._strangers)
-        except BaseException:
-            await self._settle([by_address], good=True)
-            raise
+            return await self._reserve(b"a:" + account, self._rule)
+        except TooManyAttempts:
+            if by_address.guesses > 1:
+                raise
+        return await self._reserve(b"r:" + account, self._strangers)
 
     async def _reserve(self, name: bytes, rule: Rule) -> Bucket:
-        for _ in range(POLLS):
-            bucket = await self._store.reserve(name, rule)
+        while True:
+            bucket = await self._ask(name, rule)
             if bucket.word is Word.OK:
                 return bucket
             if bucket.word is Word.WAIT:
                 raise TooManyAttempts(max(1, -(-bucket.wait_ms // 1000)))
             await asyncio.sleep(POLL_S)
-        raise Busy
 
-    async def _settle(self, held: list[Bucket], *, good: bool) -> None:
-        for bucket in held:
-            await self._store.settle(bucket, good=good)
+    async def _ask(self, name: bytes, rule: Rule) -> Bucket:
+        """One question to the store; after a failure those queued behind it fail at once."""
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._down_until:
+            raise StoreDown("unreachable")
+        try:
+            return await self._store.reserve(name, rule)
+        except StoreDown:
+            self._down_until = loop.time() + FAIL_FAST_S
+            raise
+
+    def _forgive(self, held: list[Bucket]) -> None:
+        """Give guesses back behind the caller's back: he has an error to tell, and no time."""
+        task = asyncio.get_running_loop().create_task(self._store.settle(held, good=True))
+        self._background.add(task)
+        task.add_done_callback(self._forgiven)
+
+    def _forgiven(self, task: asyncio.Task[None]) -> None:
+        self._background.discard(task)
+        if not task.cancelled():
+            task.exception()  # not given back: counts as wrong until the window ends

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from service.model import Word
 from service.store.client import Call, Client, Part
@@ -48,7 +48,7 @@ class GuardStore:
 
     async def reserve(self, name: bytes, rule: Rule) -> Bucket:
         """Count one guess in the bucket *name*, or learn how long it has to wait."""
-        reply = await self._run(name, rule, "", 0, 0)
+        reply = (await self.client.run(self._call(name, rule, "", 0, 0)))[0]
         word = Word(reply[0].decode())
         if word is not Word.OK:
             wait = reply[1] if word is Word.WAIT else 0
@@ -62,17 +62,14 @@ class GuardStore:
             before_ms=reply[2],
         )
 
-    async def settle(self, bucket: Bucket, *, good: bool) -> None:
-        """Decide the guess that *bucket* was reserved for; a *good* one does not count."""
+    async def settle(self, buckets: Sequence[Bucket], *, good: bool) -> None:
+        """Decide the guess that *buckets* were reserved for; a *good* one does not count."""
         verdict = "good" if good else "bad"
-        await self._run(bucket.name, bucket.rule, verdict, bucket.until_ms, bucket.before_ms)
+        await self.client.run(
+            *(self._call(b.name, b.rule, verdict, b.until_ms, b.before_ms) for b in buckets)
+        )
 
-    async def _run(
-        self, name: bytes, rule: Rule, settle: str, own: int, before: int
-    ) -> list[Any]:
+    def _call(self, name: bytes, rule: Rule, settle: str, own: int, before: int) -> Call:
         numbers = [rule.limit, rule.window_ms, rule.first_ms, rule.max_ms]
         args: list[Part] = [*numbers, settle, own, before]
-        reply: list[Any] = (
-            await self.client.run(Call(self._script, [self.keys.guard(name)], args))
-        )[0]
-        return reply
+        return Call(self._script, [self.keys.guard(name)], args)

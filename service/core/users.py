@@ -48,6 +48,18 @@ class Users:
             found += await self.owners.page(start, PAGE)
         return found
 
+    async def count(self) -> int:
+        """How many users there are."""
+        return await self.owners.count()
+
+    async def page(self, start: int, size: int) -> list[User]:
+        """At most *size* users by numeric id, from the position *start*."""
+        return await self.owners.page(start, size)
+
+    async def by_id(self, number: int) -> User | None:
+        """The user with numeric id *number*, None when there is none."""
+        return await self.owners.by_id(number)
+
     async def set_password(self, name: str, password: str) -> None:
         """Give *name* a new password; tokens live on (Tower 3.2). NoSuchUser, BadPassword."""
         stored = await self._stored(password)

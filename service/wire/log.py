@@ -1,0 +1,24 @@
+"""What goes into a log line: client text that cannot forge a line, failures without their data."""
+
+from __future__ import annotations
+
+import traceback
+
+SHOWN = 150
+CAUSES = 10
+
+
+def shown(text: str) -> str:
+    """*text* on one line, cut at 150 characters, control and non-ASCII characters escaped."""
+    return text[:SHOWN].encode("unicode_escape").decode("ascii")
+
+
+def trace(error: BaseException) -> str:
+    """Where *error* came from and of which kind; its message may hold a secret and is left out."""
+    kinds: list[str] = []
+    cause: BaseException | None = error
+    while cause is not None and len(kinds) < CAUSES:
+        kinds.append(type(cause).__name__)
+        cause = cause.__cause__ or cause.__context__
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    return f"{' from '.join(kinds)}\n{frames}"

@@ -61,7 +61,8 @@ class Node:
             stdout=subprocess.DEVNULL,
             text=True,
         )
-        threading.Thread(target=self._listen, daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
         self.url = self._wait_for_url()
         self.http = httpx.Client(base_url=self.url, timeout=10, trust_env=False)
         self._wait_until_alive()
@@ -106,3 +107,6 @@ class Node:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait(timeout=10)
+        self._listener.join(timeout=10)
+        assert self.process.stderr is not None
+        self.process.stderr.close()

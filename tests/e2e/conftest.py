@@ -1,0 +1,77 @@
+"""Two nodes on one Redis, with a user, for each test that asks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import httpx
+import pytest
+
+from service.config import load
+from service.house import build
+from tests.conftest import or_skip
+from tests.nodes import Node, environment
+from tests.servers import NEWEST, Memory, Pool, Server
+
+PASSWORD = "correct horse battery"
+AUTHTOKEN = "/api/v2/authtoken/"
+
+
+def prepare(store: str, *users: str, init: bool = True) -> None:
+    """Set the store up and add *users*, all with PASSWORD."""
+
+    async def work() -> None:
+        house = build(load(env=environment(store)))
+        if init:
+            await house.setup.init()
+        for name in users:
+            await house.users.add(name, PASSWORD)
+        await house.aclose()
+
+    asyncio.run(work())
+
+
+@dataclass
+class Pair:
+    """Two nodes, *a* and *b*, on one *server*."""
+
+    a: Node
+    b: Node
+    server: Server | Memory
+
+    def login(self, node: Node, user: str = "alice", **options: object) -> httpx.Response:
+        """POST a name and password to one node."""
+        body = {"username": user, "password": PASSWORD}
+        return node.http.post(AUTHTOKEN, json=body, **options)  # type: ignore[arg-type]
+
+    def token(self, node: Node, user: str = "alice", **options: object) -> str:
+        """The token of a login that must succeed."""
+        answer = self.login(node, user, **options)
+        assert 200 == answer.status_code, answer.text
+        text: str = answer.json()["token"]
+        return text
+
+
+def gate(node: Node, token: str, **headers: str) -> httpx.Response:
+    """Ask one node's gate about a request with *token*."""
+    return node.http.get("/authz/ext/", headers={"authorization": f"Token {token}", **headers})
+
+
+@pytest.fixture(scope="session")
+def shared_pair(server_pool: Pool) -> Iterator[Pair]:
+    """The nodes that this test process shares; prefer ``pair``."""
+    server = or_skip(lambda: server_pool.get(NEWEST))
+    nodes = [Node(server.url), Node(server.url)]
+    yield Pair(nodes[0], nodes[1], server)
+    for node in nodes:
+        node.stop()
+
+
+@pytest.fixture
+def pair(shared_pair: Pair, redis_server: Server | Memory) -> Pair:
+    """Two nodes on an empty Redis that was set up and has the user alice."""
+    assert redis_server.url == shared_pair.server.url
+    prepare(redis_server.url, "alice")
+    return shared_pair

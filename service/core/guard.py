@@ -25,7 +25,6 @@ STRANGERS = 10
 """How many times wider the bucket for addresses that have not guessed is."""
 POLL_S = 0.02
 PATIENCE_S = 5.0
-FAIL_FAST_S = 0.1
 
 
 class Guard:
@@ -48,7 +47,7 @@ class Guard:
         self._strangers = replace(self._rule, limit=attempts * STRANGERS)
         # Guesses of this process queue up here instead of asking Redis over and over.
         self._queues: WeakValueDictionary[bytes, asyncio.Semaphore] = WeakValueDictionary()
-        self._down_until = 0.0
+        self._failed_at = 0.0
         self._background: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
@@ -76,13 +75,14 @@ class Guard:
     async def _enter(self, queued: AsyncExitStack, name: str, address: bytes) -> list[Bucket]:
         account = hashlib.sha256(guarded_name(name).encode("utf-8", "replace")).digest()[:16]
         place = b"i:" + (address if address.startswith(MAPPED) else address[:8])
+        since = asyncio.get_running_loop().time()
         try:
             async with asyncio.timeout(PATIENCE_S):
                 await queued.enter_async_context(self._queue(place))
-                by_address = await self._reserve(place, self._rule)
+                by_address = await self._reserve(place, self._rule, since)
                 try:
                     await queued.enter_async_context(self._queue(b"a:" + account))
-                    return [by_address, await self._reserve_account(account, by_address)]
+                    return [by_address, await self._reserve_account(account, by_address, since)]
                 except BaseException:
                     self._forgive([by_address])
                     raise
@@ -95,32 +95,31 @@ class Guard:
             queue = self._queues[name] = asyncio.Semaphore(self._attempts)
         return queue
 
-    async def _reserve_account(self, account: bytes, by_address: Bucket) -> Bucket:
+    async def _reserve_account(self, account: bytes, by_address: Bucket, since: float) -> Bucket:
         try:
-            return await self._reserve(b"a:" + account, self._rule)
+            return await self._reserve(b"a:" + account, self._rule, since)
         except TooManyAttempts:
             if by_address.guesses > 1:
                 raise
-        return await self._reserve(b"r:" + account, self._strangers)
+        return await self._reserve(b"r:" + account, self._strangers, since)
 
-    async def _reserve(self, name: bytes, rule: Rule) -> Bucket:
+    async def _reserve(self, name: bytes, rule: Rule, since: float) -> Bucket:
         while True:
-            bucket = await self._ask(name, rule)
+            bucket = await self._ask(name, rule, since)
             if bucket.word is Word.OK:
                 return bucket
             if bucket.word is Word.WAIT:
                 raise TooManyAttempts(max(1, -(-bucket.wait_ms // 1000)))
             await asyncio.sleep(POLL_S)
 
-    async def _ask(self, name: bytes, rule: Rule) -> Bucket:
-        """One question to the store; after a failure those queued behind it fail at once."""
-        loop = asyncio.get_running_loop()
-        if loop.time() < self._down_until:
+    async def _ask(self, name: bytes, rule: Rule, since: float) -> Bucket:
+        """One question to the store; who waited here while another's failed, fails at once."""
+        if self._failed_at > since:
             raise StoreDown("unreachable")
         try:
             return await self._store.reserve(name, rule)
         except StoreDown:
-            self._down_until = loop.time() + FAIL_FAST_S
+            self._failed_at = asyncio.get_running_loop().time()
             raise
 
     def _forgive(self, held: list[Bucket]) -> None:

@@ -26,14 +26,14 @@ def new_password(from_stdin: bool) -> str:
     """A password that somebody chooses now."""
     if from_stdin:
         return one_line("password")
-    if not sys.stdin.isatty():
+    if not sys.stdin or not sys.stdin.isatty():
         stop(FAULTY, "there is no terminal to ask for a password on: use --password-stdin")
     return click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
 
 
 def one_line(what: str) -> str:
     """The one line on standard input, without its end."""
-    raw: bytes = click.get_binary_stream("stdin").read(LONGEST + 1)
+    raw = sys.stdin.buffer.read(LONGEST + 1) if sys.stdin else b""
     line = raw.removesuffix(b"\n").removesuffix(b"\r")
     if len(raw) > LONGEST or b"\n" in line:
         stop(FAULTY, f"standard input holds more than one line, so it is not a {what}")

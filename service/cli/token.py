@@ -1,4 +1,4 @@
-"""``tokenhouse token``: issue, look at and revoke. A token's text is printed once, when it is new."""
+"""``tokenhouse token``: issue, look at and revoke tokens. A text is shown once, when new."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def token() -> None:
 @click.option("--policy", metavar="POLICY", help="Only the tokens of this policy.")
 @json_wanted
 def list_tokens(*, path: str | None, owner: str | None, policy: str | None, as_json: bool) -> None:
-    """Print tokens, dead ones in their grave too: by user, newest first.
+    """Print tokens by user, newest first; never their texts.
 
     \b
     Example:

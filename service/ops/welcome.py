@@ -41,11 +41,11 @@ async def welcome(house: Hosting, url: str) -> str | None:
     password = secrets.token_urlsafe(PASSWORD_BYTES)
     await house.users.add(NAME, password, superuser=True)
     return (
-        f"The store is new and empty, so there is now a user for you:\n\n"
+        f"\nThe store is new and empty, so there is now a user for you:\n\n"
         f"  user      {NAME}\n"
         f"  password  {password}\n\n"
         f"Get a token:\n\n"
-        f"  {login_line(url, NAME, password)}\n"
+        f"  {login_line(url, NAME, password)}\n\n"
     )
 
 

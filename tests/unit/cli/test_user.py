@@ -1,0 +1,238 @@
+"""The commands for users: what they print, what they change, how they refuse."""
+
+from __future__ import annotations
+
+import re
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from service.model import User
+
+HASH = re.compile(r"argon2|\$v=")
+
+
+def stored(run: Any, name: str) -> User:
+    """The user as the store has it."""
+    found = run.within(lambda house: house.users.get(name))
+    assert isinstance(found, User)
+    return found
+
+
+def fits(run: Any, name: str, password: str) -> bool:
+    """Whether *password* is the one of *name*."""
+    kept = stored(run, name).password
+    return bool(run.within(lambda house: house.passwords.check(name, kept, password)))
+
+
+def test_add_makes_a_user_with_the_facts_given(run: Any) -> None:
+    """All options arrive in the record."""
+    facts = ("--first-name", "Ada", "--last-name", "Lovelace", "--email", "a@b.c")
+
+    run.add("ada", "--superuser", *facts)
+    ada = stored(run, "ada")
+
+    assert (True, True, "Ada", "Lovelace", "a@b.c") == (
+        ada.active,
+        ada.superuser,
+        ada.first_name,
+        ada.last_name,
+        ada.email,
+    )
+
+
+@pytest.mark.parametrize(
+    ("piped", "password"),
+    [
+        ("s3cret\n", "s3cret"),
+        ("s3cret\r\n", "s3cret"),
+        ("s3cret", "s3cret"),
+        (" s3 cret \n", " s3 cret "),
+        ("pä$$'\"\n", "pä$$'\""),
+    ],
+)
+def test_a_piped_password_is_the_line_without_its_end(run: Any, piped: str, password: str) -> None:
+    """Nothing but the line's end is taken off."""
+    run.ok("user", "add", "bob", "--password-stdin", piped=piped)
+
+    assert fits(run, "bob", password)
+
+
+@pytest.mark.parametrize(
+    ("piped", "status", "line"),
+    [
+        (b"", 1, "a password has 1 to 1024 bytes\n"),
+        (b"\n", 1, "a password has 1 to 1024 bytes\n"),
+        (b"x" * 1025, 1, "a password has 1 to 1024 bytes\n"),
+        (b"a\nb\n", 2, "standard input holds more than one line, so it is not a password\n"),
+        (b"x" * 70_000, 2, "standard input holds more than one line, so it is not a password\n"),
+        (b"\xff\n", 2, "the password on standard input is not UTF-8\n"),
+    ],
+)
+def test_a_password_that_cannot_be_one_is_refused(
+    run: Any, piped: bytes, status: int, line: str
+) -> None:
+    """One line says why, and no user is made."""
+    result = run("user", "add", "bob", "--password-stdin", piped=piped)
+
+    assert (status, "", line) == (result.exit_code, result.stdout, result.stderr)
+    assert [] == run.json("user", "list")
+
+
+def test_without_a_terminal_nobody_is_asked_for_a_password(run: Any) -> None:
+    """What is piped in without --password-stdin is not taken for a password."""
+    result = run("user", "add", "bob", piped="s3cret\ns3cret\n")
+
+    assert (2, True) == (result.exit_code, "use --password-stdin" in result.stderr)
+
+
+def test_on_a_terminal_a_new_password_is_asked_for_twice(
+    run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both answers are hidden, and two different ones are asked for again."""
+    screen = SimpleNamespace(isatty=lambda: True)
+    monkeypatch.setattr("service.cli.intake.sys", SimpleNamespace(stdin=screen))
+
+    result = run("user", "add", "bob", piped="one\nother\nright\nright\n")
+
+    assert 0 == result.exit_code
+    assert 2 == result.output.count("Repeat")
+    for answer in ("one", "other", "right"):
+        assert answer not in result.output
+    assert fits(run, "bob", "right")
+
+
+def test_a_user_exists_once(run: Any) -> None:
+    """A second one of the same name, in whatever spelling, is refused."""
+    run.add("bob")
+
+    result = run("user", "add", "  bob ", "--password-stdin", piped="x\n")
+
+    assert (1, "there is a user called 'bob' already\n") == (result.exit_code, result.stderr)
+
+
+@pytest.mark.parametrize("name", ["", " ", "a\nb", "\x1b[31m", "x" * 151, "\udcff"])
+def test_a_name_that_cannot_be_one_is_refused(run: Any, name: str) -> None:
+    """One printable line says which names there are."""
+    result = run("user", "add", name, "--password-stdin", piped="x\n")
+
+    assert (1, "") == (result.exit_code, result.stdout)
+    assert result.stderr.startswith("a user name has ")
+    assert result.stderr.rstrip("\n").isprintable()
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("user", "show", "b\u202eob"),
+        ("user", "passwd", "b\u202eob", "--password-stdin"),
+        ("user", "disable", "b\u202eob"),
+        ("user", "enable", "b\u202eob"),
+        ("user", "delete", "b\u202eob", "--yes"),
+        ("token", "list", "--user", "b\u202eob"),
+        ("token", "revoke", "--user", "b\u202eob"),
+        ("token", "revoke", "--user", "b\u202eob", "--label", "x"),
+        ("token", "issue", "--user", "b\u202eob", "--policy", "netbox"),
+    ],
+    ids=" ".join,
+)
+def test_a_user_who_does_not_exist_is_refused_by_name(run: Any, args: tuple[str, ...]) -> None:
+    """Every command says so in the same line, which cannot steer a terminal."""
+    result = run(*args, piped="x\n")
+
+    assert (1, "", "no user called 'b\\u202eob'\n") == (
+        result.exit_code,
+        result.stdout,
+        result.stderr,
+    )
+
+
+def test_list_shows_all_users_in_the_order_of_their_making(run: Any) -> None:
+    """As a table and as JSON."""
+    run.add("bob", "--email", "bob@example.org")
+    run.add("ada", "--superuser")
+    run.ok("user", "disable", "bob")
+
+    lines = [line.split() for line in run.ok("user", "list").splitlines()]
+    bob, ada = run.json("user", "list")
+
+    assert ["id", "name", "state", "superuser", "email", "created"] == lines[0]
+    assert ["1", "bob", "disabled", "no", "bob@example.org", bob["created"]] == lines[1]
+    assert ["2", "ada", "active", "yes", "-", ada["created"]] == lines[2]
+    assert ("disabled", True) == (bob["state"], ada["superuser"])
+    assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ", str(ada["created"]))
+
+
+def test_show_counts_live_tokens_and_hides_the_hash(run: Any) -> None:
+    """A revoked token does not count."""
+    run.add("bob", "--first-name", "Bob")
+    run.issue("bob")
+    run.ok("token", "revoke", "--id", str(run.issue("bob")["id"]))
+
+    text, facts = run.ok("user", "show", "bob"), run.json("user", "show", "bob")
+
+    assert {
+        "id": 1,
+        "name": "bob",
+        "state": "active",
+        "superuser": False,
+        "first_name": "Bob",
+        "last_name": "",
+        "email": "",
+        "created": facts["created"],
+        "live_tokens": 1,
+    } == facts
+    assert re.search(r"^live tokens: +1$", text, re.MULTILINE)
+    assert not HASH.search(text + str(facts))
+
+
+def test_passwd_changes_the_password_and_leaves_tokens_alone(run: Any) -> None:
+    """The old password is no longer right."""
+    run.add("bob")
+    run.issue("bob")
+
+    run.ok("user", "passwd", "bob", "--password-stdin", piped="n3w\n")
+
+    assert (True, False) == (fits(run, "bob", "n3w"), fits(run, "bob", "s3cret"))
+    assert ["live"] == [each["state"] for each in run.json("token", "list")]
+
+
+def test_disable_and_enable_switch_a_user_and_all_tokens(run: Any) -> None:
+    """A disabled user's token comes back to life with its owner."""
+    run.add("bob")
+    run.issue("bob")
+
+    run.ok("user", "disable", "bob")
+    off = (stored(run, "bob").active, run.json("token", "list")[0]["state"])
+    run.ok("user", "enable", "bob")
+    on = (stored(run, "bob").active, run.json("token", "list")[0]["state"])
+
+    assert ((False, "inactive"), (True, "live")) == (off, on)
+
+
+def test_delete_asks_first(run: Any) -> None:
+    """Whoever says no, or nothing, keeps the user."""
+    run.add("bob")
+
+    for answer in ("n\n", ""):
+        result = run("user", "delete", "bob", piped=answer)
+
+        assert (1, "") == (result.exit_code, result.stdout)
+
+    assert "user 'bob' deleted\n" == run.ok("user", "delete", "bob", piped="y\n")
+    assert [] == run.json("user", "list")
+
+
+def test_delete_takes_the_tokens_along(run: Any, redis_server: Any) -> None:
+    """When the command ends, the tokens are dead and the tidying is done."""
+    run.add("bob")
+    text = run.issue("bob")["token"]
+
+    run.ok("user", "delete", "bob", "--yes")
+
+    verdict = run.within(
+        lambda house: house.tokens.verify(text.encode(), address=b"", agent=bytes(16), write=False)
+    )
+    assert "unknown" == verdict.word
+    assert all(redis_server.cli("PTTL", key) >= 0 for key in redis_server.cli("KEYS", "t:*"))

@@ -103,7 +103,8 @@ end
 local digest = string.sub(KEYS[1], -20)
 redis.call('ZADD', KEYS[4], counter, digest .. string.sub(head, 2, 2))
 if ARGV[3] ~= '' then redis.call('HSET', KEYS[5], ARGV[3], digest) end
-if limit < 9999 then
+-- Without a limit, too, where a floor is known: a limit that comes back must look at this token.
+if limit < 9999 or known < 9999 then
   if limit == 0 then floor = counter end
   redis.call('HSET', KEYS[2], floors, bytes_of(floor, 5) .. string.format('%04d', limit))
 end

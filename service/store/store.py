@@ -14,9 +14,12 @@ from service.store.scripts import load_all
 
 log = logging.getLogger(__name__)
 
-TRIES = 3
+TRIES = 5
+"""A lowered limit, a full house and a narrow window cost one each; two are left for a race."""
 TIDY = 8
 MARGIN = 16
+WHOLE = 1 << 31
+"""As many entries as any index has."""
 BURY = 200
 
 
@@ -157,7 +160,7 @@ class Store:
             elif outcome.word is not Word.AGAIN or outcome.again == "user":
                 return outcome
             elif outcome.again == "more":
-                window = window * 16
+                window = WHOLE
         raise StoreDown("moved on")
 
     async def _look(self, shard: bytes, new: NewToken, window: int) -> _Look:
@@ -325,7 +328,7 @@ class Store:
             answer = (await self._write(Call(self.scripts["trim"], keys, args)))[0]
             if answer[0] != b"again":
                 return
-            window = window * 16
+            window = WHOLE
         raise StoreDown("moved on")
 
     def _tidy(

@@ -1,0 +1,87 @@
+"""Builds a Tower over an embedded store, and clients that talk to it without a socket."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+from starlette.types import ASGIApp
+
+from service.config import Config
+from service.dialects.tower import DIALECT
+from service.house import House, build
+from service.wire.dialect import Service
+
+CHEAP = {"argon2_time": 1, "argon2_memory": "8KiB", "hashers": 1}
+"""A password hash that costs next to nothing; for tests only."""
+
+NODE = "node-1:8000"
+NEVER = {"no-cache", "no-store", "must-revalidate", "max-age=0"}
+
+
+def never_cached(response: Any) -> bool:
+    """Whether *response* may not be kept at all; all or none of the headers say so."""
+    directives = set(response.headers.get("cache-control", "").split(", "))
+    said = [NEVER <= directives, "expires" in response.headers, "last-modified" in response.headers]
+    assert len(set(said)) == 1
+    return said[0]
+
+
+def config(**sections: dict[str, Any]) -> Config:
+    """The defaults with *sections* on top; one may say how ``login`` is beyond being cheap."""
+    sections["login"] = {**CHEAP, **sections.get("login", {})}
+    sections["server"] = {"node": NODE, **sections.get("server", {})}
+    return Config(**sections)
+
+
+def service_of(house: House) -> Service:
+    """What the composition root would give a dialect."""
+    return Service(
+        config=house.config,
+        policies=house.policies,
+        tokens=house.tokens,
+        users=house.users,
+        logins=house.logins,
+        trust=house.trust,
+        node=house.config.server.node,
+    )
+
+
+@dataclass(frozen=True)
+class Tower:
+    """One Tower under test: alice is a superuser, bob is not, their passwords are ``pw``."""
+
+    house: House
+    app: ASGIApp
+
+    def client(self, address: str = "192.0.2.1", agent: str = "agent", **options: Any) -> Any:
+        """A client at *address* that calls itself *agent*."""
+        transport = httpx.ASGITransport(
+            app=self.app, client=(address, 40000), root_path=options.pop("root_path", "")
+        )
+        headers = {"User-Agent": agent, **options.pop("headers", {})}
+        return httpx.AsyncClient(
+            transport=transport, base_url="http://tower.test", headers=headers, **options
+        )
+
+    async def login(self, name: str = "alice", **client: Any) -> str:
+        """A new token of *name*."""
+        async with self.client(**client) as caller:
+            body = {"username": name, "password": "pw"}
+            return (await caller.post("/api/v2/authtoken/", json=body)).json()["token"]
+
+
+@asynccontextmanager
+async def tower(**sections: dict[str, Any]) -> AsyncIterator[Tower]:
+    """A Tower with alice and bob, configured by *sections*."""
+    house = build(config(**sections))
+    try:
+        await house.setup.init()
+        await house.users.add("alice", "pw", superuser=True, email="alice@example.org")
+        await house.users.add("bob", "pw")
+        yield Tower(house, DIALECT.build(service_of(house)))
+    finally:
+        await house.aclose()

@@ -18,7 +18,7 @@ from service.gate.asgi import Gate
 from service.gate.question import Asking
 from service.house import House, build
 from service.ops.health import Health
-from service.ops.welcome import welcome
+from service.ops.welcome import local_url, welcome
 from service.protocol import Limits, plain
 from service.wire.dialect import Dialect, Service
 
@@ -113,7 +113,7 @@ class App:
         if self.house.client.embedded and await self.house.setup.born() is None:
             await self.house.setup.init()
         server = self.config.server
-        text = await welcome(self.house, f"http://{server.host}:{server.port}")
+        text = await welcome(self.house, local_url(server.host, server.port))
         if text:
             sys.stderr.write(text)
             sys.stderr.flush()

@@ -1,0 +1,134 @@
+"""Every command in the documentation is run as it stands, apart from host and port."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.nodes import ROOT, environment
+from tests.servers import Memory, Server, free_port
+
+SHELL = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\(([^)#:]+)\)")
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def blocks(page: str) -> list[str]:
+    """The shell blocks of one page, in order."""
+    return SHELL.findall((ROOT / page).read_text("utf-8"))
+
+
+def shell(script: str, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run *script* as a reader would, in one shell that stops at the first failure."""
+    return subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        env=dict(env),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@pytest.fixture
+def tools(tmp_path: Path) -> str:
+    """A PATH with ``tokenhouse`` on it, and with a stand-in for curl where there is none."""
+    command = tmp_path / "tokenhouse"
+    command.write_text(f'#!/bin/sh\nexec {sys.executable} -m service "$@"\n')
+    command.chmod(0o755)
+    if shutil.which("curl") is None:
+        stand_in = tmp_path / "curl"
+        stand_in.write_text(f'#!/bin/sh\nexec {sys.executable} {ROOT}/tests/docs/curl.py "$@"\n')
+        stand_in.chmod(0o755)
+    return f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+
+
+@pytest.fixture
+def first_minute() -> Iterator[tuple[str, str]]:
+    """``make run`` on a free port: (its address, the login line it prints)."""
+    port = free_port()
+    env = {k: v for k, v in os.environ.items() if not k.startswith("TOKENHOUSE_")}
+    made = subprocess.Popen(
+        ["make", "--no-print-directory", "run", f"ARGS=--port {port}"],
+        cwd=ROOT,
+        env=env,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
+    assert made.stderr is not None
+    line = next((said.strip() for said in made.stderr if said.strip().startswith("curl ")), "")
+    yield f"127.0.0.1:{port}", line
+    os.killpg(made.pid, signal.SIGTERM)
+    made.wait(timeout=30)
+    made.stderr.close()
+
+
+def test_the_first_minute_of_the_readme(first_minute: tuple[str, str], tools: str) -> None:
+    """The printed line logs in as it stands; the README's two lines say 200 and 401."""
+    address, login = first_minute
+    env = {**os.environ, "PATH": tools}
+    assert login, "make run printed no curl line"
+    deadline = time.monotonic() + 10
+    answer = shell(login, env)
+    while answer.returncode and time.monotonic() < deadline:
+        time.sleep(0.1)
+        answer = shell(login, env)
+    token = re.search(r'"token":"([0-9a-f]{40})"', answer.stdout)
+    assert token, answer
+    (lines,) = blocks("README.md")
+    wanted = re.findall(r"# (\d+)$", lines, re.MULTILINE)
+    got = shell(lines.replace("127.0.0.1:8000", address), {**env, "TOKEN": token[1]})
+
+    assert ["200", "401"] == wanted
+    assert wanted == got.stdout.split(), got
+
+
+def test_the_commands_of_the_operations_page(redis_server: Server | Memory, tools: str) -> None:
+    """Set-up, examination, users and tokens, in the order of the page."""
+    script = "\n".join(blocks("docs/operations.md"))
+    port = re.search(r":(\d+)/", redis_server.url)
+    assert port
+    script = script.replace("127.0.0.1:6379", f"127.0.0.1:{port[1]}")
+    env = {**environment("memory://"), "PATH": tools}
+    env.pop("TOKENHOUSE_STORE__URL")
+    done = shell(script, env)
+
+    assert 0 == done.returncode, done.stderr
+    assert "alice" in done.stdout
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_leads_somewhere(page: Path) -> None:
+    """A page that moved is noticed."""
+    lost = [
+        target
+        for target in LINK.findall(page.read_text("utf-8"))
+        if not (page.parent / target).exists()
+    ]
+
+    assert [] == lost
+
+
+def test_every_shell_block_is_run_by_some_test_here() -> None:
+    """A page with commands that nobody runs would rot."""
+    here = Path(__file__).read_text("utf-8")
+    unread = [
+        str(page.relative_to(ROOT))
+        for page in PAGES
+        if SHELL.search(page.read_text("utf-8"))
+        and f'"{shlex.quote(str(page.relative_to(ROOT)))}"' not in here
+    ]
+
+    assert [] == unread

@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- bury: tidy what an owner's dead tokens leave behind: a TTL on those without, index and names.
+-- bury: write down why an owner's dead tokens are dead, and tidy up behind them: TTL, index, names.
 --
 -- KEYS[1] owners    hash  the shard's owner states and floors
 -- KEYS[2] index     zset  the owner's tokens
@@ -24,10 +24,12 @@ local function floor_of(letter)
   return floors[letter]
 end
 
-local function dead(h, reason)
-  if not state or reason then return true end
+-- Why a token is dead, in verify's order; nil while it is not.
+local function death(h, reason)
   local counter = number_at(h, 5, 9)
-  return counter <= number_at(state, 2, 6) or counter <= floor_of(string.sub(h, 2, 2))
+  if reason then return reason end
+  if counter <= floor_of(string.sub(h, 2, 2)) then return 'evicted' end
+  if not state or counter <= number_at(state, 2, 6) then return 'revoked' end
 end
 
 for i = 4, #KEYS do
@@ -41,10 +43,15 @@ for i = 4, #KEYS do
     end
   elseif not h then
     removed = removed + redis.call('ZREM', KEYS[2], entry)
-  elseif dead(h, token[2]) then
-    local pttl, grave = redis.call('PTTL', KEYS[i]), number_at(h, 10, 13) * 1000
-    if pttl < 0 or pttl > grave then redis.call('PEXPIRE', KEYS[i], grave) end
-    removed = removed + redis.call('ZREM', KEYS[2], entry)
+  else
+    local reason = death(h, token[2])
+    if reason then
+      -- The reason first: with its life cut to the grave it would read as expired.
+      redis.call('HSET', KEYS[i], 'd', reason)
+      local pttl, grave = redis.call('PTTL', KEYS[i]), number_at(h, 10, 13) * 1000
+      if pttl < 0 or pttl > grave then redis.call('PEXPIRE', KEYS[i], grave) end
+      removed = removed + redis.call('ZREM', KEYS[2], entry)
+    end
   end
 end
 return { 'ok', removed }

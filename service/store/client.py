@@ -8,8 +8,6 @@ from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fakeredis import FakeServer
-from fakeredis.aioredis import FakeAsyncRedisConnection
 from redis.asyncio.connection import AbstractConnection, BlockingConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -87,6 +85,10 @@ class Client:
 
     @staticmethod
     def _embedded_pool() -> BlockingConnectionPool:
+        # Half a second to import, and only the embedded store needs it.
+        from fakeredis import FakeServer
+        from fakeredis.aioredis import FakeAsyncRedisConnection
+
         return BlockingConnectionPool(
             connection_class=FakeAsyncRedisConnection,
             server=FakeServer(version=(7,)),
@@ -140,10 +142,10 @@ class Client:
 
     def _checked(self, reply: Reply) -> Reply:
         if isinstance(reply, RedisError):
-            word = str(reply).split(" ", 1)[0]
-            log.error("redis refused: %s", word)  # the rest may quote what we sent
+            reason = _reason(reply)
+            log.error("redis refused: %s", reason)
             self._later(self._pool.disconnect(inuse_connections=False))
-            raise StoreDown(word.lower()) from reply
+            raise StoreDown(reason) from reply
         return reply
 
     async def _give_back(self, connection: AbstractConnection) -> None:
@@ -182,3 +184,13 @@ def _missing(reply: Reply) -> bool:
     return isinstance(reply, NoScriptError) or (
         isinstance(reply, RedisError) and "NOSCRIPT" in str(reply)[:40]
     )
+
+
+def _reason(error: RedisError) -> str:
+    """A short word for *error*; its text may quote what we sent, and stays here.
+
+    redis-py takes the code off the errors it has a class for.
+    """
+    if type(error) is ResponseError:
+        return str(error).split(" ", 1)[0].lower()
+    return type(error).__name__.removesuffix("Error").lower()

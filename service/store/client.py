@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,10 @@ from service.errors import StoreDown
 from service.store.scripts import Script
 
 log = logging.getLogger(__name__)
+
+_CODE = re.compile(r"\b(READONLY|NOREPLICAS|MISCONF|OOM|MASTERDOWN|CLUSTERDOWN)\b")
+_ELSEWHERE = {"readonly", "noreplicas", "masterdown", "clusterdown"}
+"""What a server says that is not, or no longer, the one to ask."""
 
 Part = bytes | str | int
 Command = tuple[Part, ...]
@@ -113,7 +118,8 @@ class Client:
             raise StoreDown("timeout") from error
         except (RedisError, OSError) as error:
             self._drop(connection)
-            raise StoreDown("unreachable") from error
+            code = getattr(error, "status_code", None)
+            raise StoreDown(code.lower() if code else "unreachable") from error
         except BaseException:
             self._drop(connection)
             raise
@@ -124,9 +130,18 @@ class Client:
         fenced = getattr(connection, "fenced", False)
         commands = [step.by_sha(fenced) if isinstance(step, Call) else step for step in steps]
         replies = await self._send(connection, commands)
+        late: dict[int, Command] = {}
         for i, step in enumerate(steps):
-            if isinstance(step, Call) and _missing(replies[i]):
-                replies[i] = (await self._send(connection, [step.by_source(fenced)]))[0]
+            if not isinstance(step, Call):
+                # A read, or WAIT: behind a script that did not run it saw too little.
+                if late:
+                    late[i] = step
+            elif _missing(replies[i]):
+                late[i] = step.by_source(fenced)
+        if late:
+            again = await self._send(connection, list(late.values()))
+            for i, reply in zip(late, again, strict=True):
+                replies[i] = reply
         return replies
 
     @staticmethod
@@ -144,9 +159,16 @@ class Client:
         if isinstance(reply, RedisError):
             reason = _reason(reply)
             log.error("redis refused: %s", reason)
-            self._later(self._pool.disconnect(inuse_connections=False))
+            if reason in _ELSEWHERE:
+                self._later(self._forget_idle())
             raise StoreDown(reason) from reply
         return reply
+
+    async def _forget_idle(self) -> None:
+        """Close idle connections: the next ones may lead to another server under this name."""
+        for connection in tuple(self._pool._available_connections):
+            # Not waiting for the end of it, or one of them could be lent meanwhile.
+            await connection.disconnect(nowait=True)
 
     async def _give_back(self, connection: AbstractConnection) -> None:
         try:
@@ -187,10 +209,10 @@ def _missing(reply: Reply) -> bool:
 
 
 def _reason(error: RedisError) -> str:
-    """A short word for *error*; its text may quote what we sent, and stays here.
+    """Redis's code for *error* in lower case; its text may quote what we sent, and stays here.
 
-    redis-py takes the code off the errors it has a class for.
+    redis-py takes the code off where it knows it, and 6.2 wraps what a script met.
     """
-    if type(error) is ResponseError:
-        return str(error).split(" ", 1)[0].lower()
-    return type(error).__name__.removesuffix("Error").lower()
+    text = str(error)
+    wrapped = _CODE.search(text)
+    return str(error.status_code or (wrapped[0] if wrapped else text.split(" ", 1)[0])).lower()

@@ -84,7 +84,7 @@ class Rig:
         self.guard = Guard(
             self.buckets, attempts=attempts, window_ms=5 * MINUTE, max_wait_ms=15 * MINUTE
         )
-        self.logins = Logins(self.owners, self.tokens, self.passwords, self.guard)
+        self.logins = Logins(self.owners, self.tokens, passwords=self.passwords, guard=self.guard)
         self._shares = client is not None
 
     async def __aenter__(self) -> Self:

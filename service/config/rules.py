@@ -40,8 +40,8 @@ class Rules(Section):
         "0", "A use moves the end only when that gains at least this much; 0 is every use."
     )
     max_age: Length = knob("0", "A token is dead at this age, used or not; 0 is never.")
-    per_user: Annotated[int, Whole(1, 1000, "tokens", unlimited=True)] = knob(
-        -1, "Live tokens a user may hold; one more takes the oldest one's place."
+    per_user: Annotated[int, Whole(0, 1000, "tokens", unlimited=True)] = knob(
+        -1, "Live tokens a user may hold; one more takes the oldest one's place; 0 lets none live."
     )
     max_tokens: Annotated[int, Whole(1, 100_000, "tokens")] = knob(
         10_000, "Tokens a user may hold at all; one more is refused."

@@ -28,7 +28,9 @@ class Logins:
     Besides it TooManyAttempts, Busy and StoreDown may be raised.
     """
 
-    def __init__(self, owners: Owners, tokens: Tokens, passwords: Passwords, guard: Guard) -> None:
+    def __init__(
+        self, owners: Owners, tokens: Tokens, *, passwords: Passwords, guard: Guard
+    ) -> None:
         self._owners = owners
         self._tokens = tokens
         self._passwords = passwords

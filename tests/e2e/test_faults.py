@@ -150,16 +150,21 @@ def test_a_hung_redis_keeps_many_callers_waiting_no_longer_than_one(
 
             return await asyncio.gather(*(one(number) for number in range(128)))
 
-    well = asyncio.run(storm())
+    def worst(wanted: int) -> float:
+        # The best of three: a busy machine delays any of them, a queue delays all.
+        rounds = [asyncio.run(storm()) for _ in range(3)]
+        assert {wanted} == {status for results in rounds for status, _ in results}
+        return min(max(took for _, took in results) for results in rounds)
+
+    well = worst(200)
     server.pause()
     try:
-        hung = asyncio.run(storm())
+        hung = worst(503)
     finally:
         server.resume()
 
-    assert ({200}, {503}) == ({status for status, _ in well}, {status for status, _ in hung})
     # What the client itself takes to ask so many at once is in both.
-    assert max(took for _, took in hung) < max(took for _, took in well) + PROMISE_S
+    assert hung < well + PROMISE_S
 
 
 def test_what_a_client_has_seen_survives_a_crash(server: Server, node: Node) -> None:

@@ -215,4 +215,4 @@ def _reason(error: RedisError) -> str:
     """
     text = str(error)
     wrapped = _CODE.search(text)
-    return str(error.status_code or (wrapped[0] if wrapped else text.split(" ", 1)[0])).lower()
+    return (wrapped[0] if wrapped else error.status_code or text.split(" ", 1)[0]).lower()

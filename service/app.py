@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service.config import Config, load
 from service.gate.answer import Answers
 from service.gate.asgi import Gate
-from service.gate.question import Asking
+from service.gate.question import Asking, Questions
 from service.house import House, build
 from service.ops.health import Health
 from service.ops.welcome import local_url, welcome
@@ -48,7 +48,7 @@ class App:
             query=config.gate.query,
         )
         answers = Answers(asking, reason_header=config.gate.reason_header)
-        self._gate = Gate(self.house.tokens, asking, answers)
+        self._gate = Gate(self.house.tokens, Questions(asking), answers)
         self._health = Health(self.house.setup, lambda: self.draining)
         self._dialects = [_dialect(name) for name in config.dialects.enabled]
         self._routes = routes(self._dialects, self._service(), _root_owner(config))

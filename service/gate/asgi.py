@@ -10,7 +10,7 @@ from service.core.address import pack
 from service.core.tokens import Tokens
 from service.errors import StoreDown
 from service.gate.answer import Answer, Answers
-from service.gate.question import Ask, Asking, Missing, Mount, mount_of, read
+from service.gate.question import Missing, Mount, Questions, mount_of
 
 log = logging.getLogger(__name__)
 
@@ -20,9 +20,9 @@ NOT_FOUND: Answer = (404, ((b"content-length", b"0"),))
 class Gate:
     """Answers ``/authz/…`` with 200, 401, 403 or 503 and nothing else (404 off its paths)."""
 
-    def __init__(self, tokens: Tokens, asking: Asking, answers: Answers) -> None:
+    def __init__(self, tokens: Tokens, questions: Questions, answers: Answers) -> None:
         self._tokens = tokens
-        self._asking = asking
+        self._questions = questions
         self._answers = answers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -43,14 +43,13 @@ class Gate:
 
     async def _decide(self, mount: Mount, scope: Scope) -> Answer:
         client = scope.get("client")
-        ask = Ask(
+        question = self._questions.read(
             mount,
             scope["method"].encode("latin-1"),
             scope["query_string"],
-            scope["headers"],
-            pack(client[0]) if client else b"",
+            headers=scope["headers"],
+            peer=self._questions.peer(pack(client[0]) if client else b""),
         )
-        question = read(ask, self._asking)
         if isinstance(question, Missing):
             return self._answers.deny(question, mount)
         verdict = await self._tokens.verify(

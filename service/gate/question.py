@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import parse_qsl
@@ -15,8 +15,8 @@ READS = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE"))
 
 Headers = Iterable[tuple[bytes, bytes]]
 
-_SCHEMES = frozenset((b"token", b"bearer"))
-_VISIBLE = frozenset(range(0x21, 0x7F)) - {0x2C}  # a comma joins two headers into one
+# Everything but visible ASCII, and the comma, which joins two headers into one.
+_UNFIT = bytes(set(range(256)) - set(range(0x21, 0x7F)) | {0x2C})
 
 
 class Mount(StrEnum):
@@ -28,6 +28,7 @@ class Mount(StrEnum):
 
 
 METHOD_HEADERS = {Mount.NGINX: b"x-original-method", Mount.FORWARD: b"x-forwarded-method"}
+_MOUNTS = {mount.value.encode(): mount for mount in Mount}
 
 
 class Missing(StrEnum):
@@ -58,105 +59,134 @@ class Asking:
     query: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """A request as any server has it: *peer* 16 bytes, *headers* with lower-case names."""
-
-    mount: Mount
-    method: bytes
-    query: bytes
-    headers: Headers
-    peer: bytes
-
-
 def mount_of(path: bytes) -> Mount | None:
     """Which gate path *path* is (raw, without the query); None when it is none."""
-    if path == b"/authz/nginx":
-        return Mount.NGINX
-    if path == b"/authz/forward":
-        return Mount.FORWARD
-    if path == b"/authz/ext" or path.startswith(b"/authz/ext/"):
-        return Mount.EXT
-    return None
+    mount = _MOUNTS.get(path)
+    return Mount.EXT if mount is None and path.startswith(b"/authz/ext/") else mount
 
 
-def read(ask: Ask, asking: Asking) -> Question | Missing:
-    """The question that *ask* puts, or why it puts none."""
-    tokens: set[bytes] = set()
-    claims: list[str] = []
-    methods: list[bytes] = []
-    agent = b""
-    ip_header = asking.ip_header.encode()
-    method_header = METHOD_HEADERS.get(ask.mount)
-    for name, value in ask.headers:
-        if name == b"user-agent":
-            agent = value
-        elif name in _CREDENTIALS:
-            tokens.update(_CREDENTIALS[name](value))
-        if name == ip_header:
-            claims.append(value.decode("latin-1"))
-        elif name == method_header:
-            methods.append(value)
-        elif name == b"cookie" and asking.cookie:
-            tokens.update(_from_cookie(value))
-    if asking.query:
-        tokens.update(_from_query(ask.query))
-    token = _only(tokens)
-    if isinstance(token, Missing):
+class Questions:
+    """Reads requests as *asking* has it."""
+
+    def __init__(self, asking: Asking) -> None:
+        self.asking = asking
+        credentials = dict(_CREDENTIALS)
+        if asking.cookie:
+            credentials[b"cookie"] = _from_cookie
+        # Which headers of a request are looked at; what a value is used for is decided once.
+        self._credentials = credentials
+        self._ip_header = asking.ip_header.encode()
+        self._wanted = frozenset(
+            {*credentials, *METHOD_HEADERS.values(), self._ip_header, b"user-agent"}
+        )
+
+    def peer(self, address: bytes) -> tuple[bytes, bool]:
+        """What a connection needs to know of its peer: (address, whether it is trusted)."""
+        return address, address in self.asking.trust
+
+    def read(
+        self,
+        mount: Mount,
+        method: bytes,
+        query: bytes,
+        *,
+        headers: Headers,
+        peer: tuple[bytes, bool],
+    ) -> Question | Missing:
+        """The question that a request puts, or why it puts none.
+
+        *headers* have lower-case names; *peer* is what the method of that name said.
+        """
+        wanted = self._wanted
+        found = [header for header in headers if header[0] in wanted]
+        token = self._token(found, query)
+        if isinstance(token, Missing):
+            return token
+        address, trusted = peer
+        agent = b""
+        for name, value in found:
+            if name == b"user-agent":
+                agent = value
+        if trusted:
+            address = self._client(found, address)
+        return Question(token, address, agent_digest(agent), _writes(mount, method, found, trusted))
+
+    def _token(self, found: list[tuple[bytes, bytes]], query: bytes) -> bytes | Missing:
+        token = None
+        for name, value in found:
+            reader = self._credentials.get(name)
+            text = reader(value) if reader is not None else None
+            if text is not None:
+                if token is not None and text != token:
+                    return Missing.AMBIGUOUS
+                token = text
+        if self.asking.query:
+            for text in _from_query(query):
+                if token is not None and text != token:
+                    return Missing.AMBIGUOUS
+                token = text
+        if token is None:
+            return Missing.NONE
+        if not 0 < len(token) <= MAX_TOKEN or len(token.translate(None, _UNFIT)) != len(token):
+            return Missing.MALFORMED
         return token
-    address = client_address(ask.peer, claims_of(asking.ip_header, claims), asking.trust)
-    return Question(token, address, agent_digest(agent), _writes(ask, methods, asking.trust))
+
+    def _client(self, found: list[tuple[bytes, bytes]], peer: bytes) -> bytes:
+        values = [value.decode("latin-1") for name, value in found if name == self._ip_header]
+        claims = claims_of(self.asking.ip_header, values)
+        return client_address(peer, claims, self.asking.trust)
 
 
-def _only(tokens: set[bytes]) -> bytes | Missing:
-    if not tokens:
-        return Missing.NONE
-    if len(tokens) > 1:
-        return Missing.AMBIGUOUS
-    token = next(iter(tokens))
-    if not 0 < len(token) <= MAX_TOKEN or not _VISIBLE.issuperset(token):
-        return Missing.MALFORMED
-    return token
-
-
-def _writes(ask: Ask, methods: list[bytes], trust: Trust) -> bool:
+def _writes(mount: Mount, method: bytes, found: list[tuple[bytes, bytes]], trusted: bool) -> bool:
     """Whether the client's request may change something; what is not known counts as a write."""
-    if ask.mount is Mount.EXT:
-        return ask.method not in READS
-    return len(methods) != 1 or methods[0] not in READS or ask.peer not in trust
+    if mount is Mount.EXT:
+        return method not in READS
+    if not trusted:
+        return True
+    header = METHOD_HEADERS[mount]
+    methods = [value for name, value in found if name == header]
+    return len(methods) != 1 or methods[0] not in READS
 
 
-def _authorization(value: bytes) -> list[bytes]:
+def _authorization(value: bytes) -> bytes | None:
     """The credential of ``Authorization: Token|Bearer``; other schemes are not ours."""
-    scheme, _, rest = value.strip(b" \t").partition(b" ")
-    return [rest.strip(b" \t")] if scheme.lower() in _SCHEMES else []
+    scheme, _, rest = value.partition(b" ")
+    if scheme.lower() not in (b"token", b"bearer"):
+        return None
+    return rest.strip(b" \t")
 
 
-def _bare(value: bytes) -> list[bytes]:
+def _bare(value: bytes) -> bytes | None:
     """A header that is the token; empty is absent."""
-    text = value.strip(b" \t")
-    return [text] if text else []
+    return value.strip(b" \t") or None
 
 
-def _tower(value: bytes) -> list[bytes]:
+def _tower(value: bytes) -> bytes | None:
     """``X-Auth-Token``: the token, or Tower's ``Token <key>``."""
     text = value.strip(b" \t")
     scheme, _, rest = text.partition(b" ")
-    return [rest.strip(b" \t")] if scheme.lower() == b"token" and rest else _bare(text)
+    return rest.strip(b" \t") if scheme.lower() == b"token" and rest else text or None
 
 
-_CREDENTIALS = {
+_CREDENTIALS: dict[bytes, Callable[[bytes], bytes | None]] = {
     b"authorization": _authorization,
     b"x-auth-token": _tower,
     b"x-authentication": _bare,
 }
 
 
-def _from_cookie(value: bytes) -> list[bytes]:
+def _from_cookie(value: bytes) -> bytes | None:
+    """The cookie ``token``, without the quotes a page puts around it; no token when there are two.
+
+    Never None for a cookie of that name: what is there and unfit must be refused, not passed over.
+    """
     pairs = (part.strip().partition(b"=") for part in value.split(b";"))
-    return [text.strip(b'"') for name, _, text in pairs if name == b"token" and text]
+    texts = {text.strip(b'"') for name, _, text in pairs if name == b"token" and text}
+    if not texts:
+        return None
+    return texts.pop() if len(texts) == 1 else b""
 
 
 def _from_query(query: bytes) -> list[bytes]:
-    pairs = parse_qsl(query.decode("latin-1"), max_num_fields=None)
+    pairs = parse_qsl(query.decode("latin-1"))
     return [text.encode("latin-1", "replace") for name, text in pairs if name == "token"]

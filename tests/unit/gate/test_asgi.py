@@ -15,7 +15,7 @@ from service.core.secret import agent_digest
 from service.core.tokens import Wish
 from service.gate.answer import Answers
 from service.gate.asgi import Gate
-from service.gate.question import Asking
+from service.gate.question import Asking, Questions
 from tests.nodes import CHEAP
 
 AGENT = "curl/8"
@@ -153,7 +153,7 @@ async def test_a_store_that_is_away_is_503_but_no_token_is_401() -> None:
 async def test_any_failure_of_ours_is_503(app: App) -> None:
     """Whatever goes wrong, no decision was made."""
     asking = Asking(trust=app.house.trust, ip_header="x-real-ip")
-    broken = Gate(None, asking, Answers(asking))  # type: ignore[arg-type]
+    broken = Gate(None, Questions(asking), Answers(asking))  # type: ignore[arg-type]
     transport = httpx.ASGITransport(app=broken)
     async with httpx.AsyncClient(transport=transport, base_url="http://gate") as http:
         answer = await http.get("/authz/ext", headers={"x-authentication": "f" * 40})

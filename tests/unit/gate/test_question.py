@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from service.core.address import Trust, pack
 from service.core.secret import agent_digest
-from service.gate.question import Ask, Asking, Missing, Mount, Question, mount_of, read
+from service.gate.question import Asking, Missing, Mount, Question, Questions, mount_of
 
 PROXY = pack("10.0.0.1")
 STRANGER = pack("203.0.113.9")
@@ -26,14 +26,16 @@ def ask(
     method: bytes = b"GET",
     query: bytes = b"",
     peer: bytes = PROXY,
-) -> Ask:
-    """A request with these headers."""
-    return Ask(mount, method, query, list(headers), peer)
+    asking: Asking = PLAIN,
+) -> Question | Missing:
+    """What is read out of a request with these headers."""
+    questions = Questions(asking)
+    return questions.read(mount, method, query, headers=headers, peer=questions.peer(peer))
 
 
 def token_of(*headers: tuple[bytes, bytes], asking: Asking = PLAIN, query: bytes = b"") -> object:
     """The token read, or why there is none."""
-    found = read(ask(*headers, query=query), asking)
+    found = ask(*headers, query=query, asking=asking)
     return found.token if isinstance(found, Question) else found
 
 
@@ -91,6 +93,7 @@ def test_every_header_form_gives_the_token(header: tuple[bytes, bytes]) -> None:
         ([(b"authorization", b"Token aa"), (b"x-auth-token", b"bb")], Missing.AMBIGUOUS),
         ([(b"authorization", b"Token aa"), (b"authorization", b"Token bb")], Missing.AMBIGUOUS),
         ([(b"cookie", b"token=" + TOKEN)], Missing.NONE),
+        ([(b"authorization", b"Token " + TOKEN), (b"x-auth-token", b"a\xff")], Missing.AMBIGUOUS),
     ],
 )
 def test_what_cannot_be_a_token_is_refused(
@@ -112,6 +115,14 @@ def test_cookie_and_query_need_their_switches() -> None:
     assert TOKEN == token_of(cookie, asking=OPEN)
     assert TOKEN == token_of(asking=OPEN, query=b"x=1&token=" + TOKEN)
     assert Missing.NONE == token_of(cookie, query=b"token=" + TOKEN)
+
+
+def test_a_cookie_that_names_two_tokens_names_none() -> None:
+    """Nor is it passed over for another credential."""
+    two = (b"cookie", b"token=a; token=b")
+
+    assert Missing.MALFORMED == token_of(two, asking=OPEN)
+    assert Missing.AMBIGUOUS == token_of(two, (b"x-auth-token", TOKEN), asking=OPEN)
 
 
 def test_query_and_header_that_disagree_are_refused() -> None:
@@ -141,9 +152,7 @@ def test_each_mount_reads_one_method_source(
     mount: Mount, method: bytes, header: tuple[bytes, bytes], peer: bytes, write: bool
 ) -> None:
     """What is missing, unknown or said by a stranger counts as a write."""
-    found = read(
-        ask((b"x-auth-token", TOKEN), header, mount=mount, method=method, peer=peer), PLAIN
-    )
+    found = ask((b"x-auth-token", TOKEN), header, mount=mount, method=method, peer=peer)
 
     assert isinstance(found, Question)
     assert write == found.write
@@ -152,7 +161,7 @@ def test_each_mount_reads_one_method_source(
 def test_two_method_headers_count_as_a_write() -> None:
     """A client's own copy beside the gateway's does not let a read-only token write."""
     copies = [(b"x-forwarded-method", b"GET"), (b"x-forwarded-method", b"DELETE")]
-    found = read(ask((b"x-auth-token", TOKEN), *copies), PLAIN)
+    found = ask((b"x-auth-token", TOKEN), *copies)
 
     assert isinstance(found, Question)
     assert found.write
@@ -176,7 +185,7 @@ def test_the_address_counts_only_from_a_trusted_proxy_and_from_the_right(
     peer: bytes, headers: list[tuple[bytes, bytes]], address: str
 ) -> None:
     """An untrusted peer is itself the client; an unusable claim makes the address unknown."""
-    found = read(ask((b"x-auth-token", TOKEN), *headers, peer=peer), PLAIN)
+    found = ask((b"x-auth-token", TOKEN), *headers, peer=peer)
 
     assert isinstance(found, Question)
     assert (pack(address) if address else b"") == found.address
@@ -184,8 +193,8 @@ def test_the_address_counts_only_from_a_trusted_proxy_and_from_the_right(
 
 def test_an_absent_agent_equals_an_empty_one() -> None:
     """Tower hashes the empty string for a client that sends no User-Agent."""
-    absent = read(ask((b"x-auth-token", TOKEN)), PLAIN)
-    empty = read(ask((b"x-auth-token", TOKEN), (b"user-agent", b"")), PLAIN)
+    absent = ask((b"x-auth-token", TOKEN))
+    empty = ask((b"x-auth-token", TOKEN), (b"user-agent", b""))
 
     assert absent == empty
     assert isinstance(absent, Question)
@@ -217,7 +226,7 @@ def test_no_bytes_make_it_fail(
 ) -> None:
     """Whatever arrives is a question with a clean token, or a reason there is none."""
     asking = Asking(trust=TRUST, ip_header=ip_header, cookie=True, query=True)
-    found = read(ask(*headers, mount=mount, query=query), asking)
+    found = ask(*headers, mount=mount, query=query, asking=asking)
 
     if isinstance(found, Question):
         assert 0 < len(found.token) <= 256

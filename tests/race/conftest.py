@@ -1,0 +1,20 @@
+"""Two nodes on one Redis, each with connections, password pool and guard of its own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.makers import Rig
+from tests.servers import Server
+
+Pair = tuple[Rig, Rig]
+
+
+@pytest.fixture
+async def pair(redis_server: Server) -> AsyncIterator[Pair]:
+    """Two nodes; ``alice`` is a user with the password ``right``."""
+    async with Rig(redis_server.url) as one, Rig(redis_server.url) as two:
+        await one.users.add("alice", "right")
+        yield one, two

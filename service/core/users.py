@@ -83,6 +83,10 @@ class Users:
         await self.owners.change(canonical_name(name), fields, state=state)
 
     async def _stored(self, password: str) -> str:
-        if not password or len(password.encode()) > MAX_PASSWORD:
+        try:
+            size = len(password.encode())
+        except UnicodeEncodeError as error:
+            raise BadPassword("a password is text") from error
+        if not 0 < size <= MAX_PASSWORD:
             raise BadPassword(f"a password has 1 to {MAX_PASSWORD} bytes")
         return await self._passwords.hash(password)

@@ -1,0 +1,1 @@
+"""Measures what a request costs, here and elsewhere; ``python -m bench --help``."""

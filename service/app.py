@@ -15,11 +15,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service.config import Config, load
 from service.gate.answer import Answers
 from service.gate.asgi import Gate
+from service.gate.counts import Counts
+from service.gate.lane import Ground
 from service.gate.question import Asking, Questions
 from service.house import House, build
 from service.ops.health import Health
 from service.ops.welcome import local_url, welcome
 from service.protocol import Limits, plain
+from service.store.lane import Lane
+from service.store.resp import VerifyTail
 from service.wire.dialect import Dialect, Service
 
 log = logging.getLogger("tokenhouse")
@@ -47,8 +51,10 @@ class App:
             cookie=config.gate.cookie,
             query=config.gate.query,
         )
-        answers = Answers(asking, reason_header=config.gate.reason_header)
-        self._gate = Gate(self.house.tokens, Questions(asking), answers)
+        self._questions = Questions(asking)
+        self._answers = Answers(asking, reason_header=config.gate.reason_header)
+        self._gate = Gate(self.house.tokens, self._questions, self._answers)
+        self._lane: Lane | None = None
         self._health = Health(self.house.setup, lambda: self.draining)
         self._dialects = [_dialect(name) for name in config.dialects.enabled]
         self._routes = routes(self._dialects, self._service(), _root_owner(config))
@@ -104,11 +110,15 @@ class App:
         await send(_message("startup"))
         await receive()
         self.draining = True
+        if self._lane is not None:
+            await self._lane.aclose()
         await self.house.aclose()
         await send(_message("shutdown"))
 
     async def _start(self, state: dict[str, Any]) -> None:
         state["limits"] = self.limits()
+        if self.config.gate.lane and not self.config.in_memory:
+            state["gate"] = self._ground()
         self._watch_for_the_end()
         if self.house.client.embedded and await self.house.setup.born() is None:
             await self.house.setup.init()
@@ -117,6 +127,19 @@ class App:
         if text:
             sys.stderr.write(text)
             sys.stderr.flush()
+
+    def _ground(self) -> Ground:
+        """What the fast lane of the gate needs; its connection is made in this event loop."""
+        store = self.house.tokens.store
+        self._lane = store.lane(most=self.config.server.in_flight)
+        return Ground(
+            tokens=self.house.tokens,
+            questions=self._questions,
+            answers=self._answers,
+            store=self._lane,
+            tail=VerifyTail(store.keys, store.rules),
+            counts=Counts(),
+        )
 
     def _watch_for_the_end(self) -> None:
         """Turn not ready at the very signal that the server takes as its end."""

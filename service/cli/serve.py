@@ -18,6 +18,8 @@ from service.errors import ConfigError
 from service.serve import bind, run
 
 APP = "service.app:create"
+LIMITED = "service.protocol:Limited"
+LANE = "service.gate.lane:Lane"
 LEVELS = {"ok": logging.DEBUG, "warn": logging.WARNING, "fail": logging.ERROR}
 
 log = logging.getLogger(__name__)
@@ -50,6 +52,7 @@ def serve(*, path: str | None, host: str | None, port: int | None, workers: int 
             port=chosen,
             workers=config.server.workers,
             drain_timeout_s=ceil(config.server.drain_timeout / 1000),
+            http=LANE if config.gate.lane and not config.in_memory else LIMITED,
             log_config=log_config,
         )
     except ConfigError as error:

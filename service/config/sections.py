@@ -179,6 +179,9 @@ class Login(Section):
 class Gate(Section):
     """Where the gate looks for a token besides the headers, and what it tells."""
 
+    lane: Switch = knob(
+        True, "Whether plain gate requests are answered inside the HTTP protocol, past ASGI."
+    )
     cookie: Switch = knob(False, "Whether the gate takes a token from the cookie.")
     query: Switch = knob(False, "Whether the gate takes a token from ?token= in the URL.")
     reason_header: Switch = knob(False, "Whether a refusal of the gate says why in X-Auth-Reason.")

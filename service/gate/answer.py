@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from urllib.parse import quote
 
-from service.gate.question import METHOD_HEADERS, Asking, Missing, Mount
+from service.gate.question import MOUNTS, Asking, Missing, Mount
 from service.model import Verdict, Word
 
 RETRY_AFTER_S = 1
@@ -20,29 +21,48 @@ _FORBIDDEN = {
     Word.READ_ONLY: b', error="insufficient_scope", scope="read write"',
     Word.NETWORK: b', error="insufficient_scope"',
 }
+# Stands where a value goes while a template is made; no header of ours contains it.
+_HERE = b"\x00"
 
 
 class Answers:
     """The gate's answers; what does not change from request to request is built once."""
 
     def __init__(self, asking: Asking, *, reason_header: bool = False) -> None:
-        self._vary = {mount: (b"vary", _vary(mount, asking)) for mount in Mount}
+        self._vary = {mount: (b"vary", _vary(mount, asking)) for mount in MOUNTS}
         self._reason_header = reason_header
+        self._allowed = {mount: self._template(mount) for mount in MOUNTS}
 
     def allow(self, verdict: Verdict, mount: Mount) -> Answer:
         """200 with every identity header, each of them always."""
-        scopes = b"read write" if verdict.write else b"read"
-        remaining = b"-" if verdict.remaining_ms < 0 else b"%d" % (verdict.remaining_ms // 1000)
-        return 200, (
+        values = identity(
+            verdict.owner.encode(),
+            token_id=verdict.token_id,
+            policy=verdict.policy.encode(),
+            write=verdict.write,
+            remaining_ms=verdict.remaining_ms,
+        )
+        return 200, self._allow(mount, values)
+
+    def allow_lines(self, mount: Mount, values: tuple[bytes, ...]) -> bytes:
+        """The header lines of ``allow``, for *values* of ``identity``."""
+        return self._allowed[mount] % values
+
+    def _allow(self, mount: Mount, values: tuple[bytes, ...]) -> tuple[Header, ...]:
+        return (
             _EMPTY,
             _NO_STORE,
             self._vary[mount],
-            (b"x-auth-user", quote(verdict.owner, safe="").encode()),
-            (b"x-auth-token-id", b"%d" % verdict.token_id),
-            (b"x-auth-policy", verdict.policy.encode()),
-            (b"x-auth-scopes", scopes),
-            (b"x-auth-expires-in", remaining),
+            (b"x-auth-user", values[0]),
+            (b"x-auth-token-id", values[1]),
+            (b"x-auth-policy", values[2]),
+            (b"x-auth-scopes", values[3]),
+            (b"x-auth-expires-in", values[4]),
         )
+
+    def _template(self, mount: Mount) -> bytes:
+        made = lines(self._allow(mount, (_HERE,) * 5))
+        return made.replace(b"%", b"%%").replace(_HERE, b"%b")
 
     def deny(self, reason: Word | Missing, mount: Mount) -> Answer:
         """401, or 403 where another token or place would do; no identity headers."""
@@ -61,12 +81,35 @@ class Answers:
         return 503, (_EMPTY, _NO_STORE, (b"retry-after", b"%d" % retry_after_s))
 
 
+def identity(
+    owner: bytes, *, token_id: int, policy: bytes, write: bool, remaining_ms: int
+) -> tuple[bytes, bytes, bytes, bytes, bytes]:
+    """The values of the identity headers; *owner* as UTF-8, *remaining_ms* -1 for ever."""
+    return (
+        _quoted(owner),
+        b"%d" % token_id,
+        policy,
+        b"read write" if write else b"read",
+        b"-" if remaining_ms < 0 else b"%d" % (remaining_ms // 1000),
+    )
+
+
+@lru_cache(maxsize=4096)
+def _quoted(owner: bytes) -> bytes:
+    return quote(owner, safe="").encode("ascii")
+
+
+def lines(headers: Sequence[Header]) -> bytes:
+    """*headers* as they go over the wire, each with its line end."""
+    return b"".join(b"%b: %b\r\n" % header for header in headers)
+
+
 def _vary(mount: Mount, asking: Asking) -> bytes:
     """Every input of the verdict that a cache in front must key on."""
     names = [b"Authorization", b"X-Auth-Token", b"X-Authentication", b"User-Agent"]
     names.append(asking.ip_header.encode())
-    if mount in METHOD_HEADERS:
-        names.append(METHOD_HEADERS[mount])
+    if mount.method_header:
+        names.append(mount.method_header)
     if asking.cookie:
         names.append(b"Cookie")
     return b", ".join(names)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 from urllib.parse import parse_qsl
 
 from service.core.address import Trust, claims_of, client_address
@@ -19,16 +20,23 @@ Headers = Iterable[tuple[bytes, bytes]]
 _UNFIT = bytes(set(range(256)) - set(range(0x21, 0x7F)) | {0x2C})
 
 
-class Mount(StrEnum):
-    """The gate's paths: each reads the client's method from one place only."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Mount:
+    """One of the gate's paths; *method_header* is the one place it reads the client's method from.
 
-    NGINX = "/authz/nginx"
-    FORWARD = "/authz/forward"
-    EXT = "/authz/ext"
+    None: the method of the request itself. Compared and hashed by identity, as the hot path does.
+    """
+
+    path: str
+    method_header: bytes | None
 
 
-METHOD_HEADERS = {Mount.NGINX: b"x-original-method", Mount.FORWARD: b"x-forwarded-method"}
-_MOUNTS = {mount.value.encode(): mount for mount in Mount}
+NGINX = Mount("/authz/nginx", b"x-original-method")
+FORWARD = Mount("/authz/forward", b"x-forwarded-method")
+EXT = Mount("/authz/ext", None)
+MOUNTS = (NGINX, FORWARD, EXT)
+
+_BY_PATH = {mount.path.encode(): mount for mount in MOUNTS}
 
 
 class Missing(StrEnum):
@@ -39,8 +47,7 @@ class Missing(StrEnum):
     AMBIGUOUS = "ambiguous"
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(NamedTuple):
     """One use of one token: *address* 16 bytes or empty, *agent* a digest."""
 
     token: bytes
@@ -61,8 +68,8 @@ class Asking:
 
 def mount_of(path: bytes) -> Mount | None:
     """Which gate path *path* is (raw, without the query); None when it is none."""
-    mount = _MOUNTS.get(path)
-    return Mount.EXT if mount is None and path.startswith(b"/authz/ext/") else mount
+    mount = _BY_PATH.get(path)
+    return EXT if mount is None and path.startswith(b"/authz/ext/") else mount
 
 
 class Questions:
@@ -76,9 +83,8 @@ class Questions:
         # Which headers of a request are looked at; what a value is used for is decided once.
         self._credentials = credentials
         self._ip_header = asking.ip_header.encode()
-        self._wanted = frozenset(
-            {*credentials, *METHOD_HEADERS.values(), self._ip_header, b"user-agent"}
-        )
+        methods = {mount.method_header for mount in MOUNTS if mount.method_header}
+        self._wanted = frozenset({*credentials, *methods, self._ip_header, b"user-agent"})
 
     def peer(self, address: bytes) -> tuple[bytes, bool]:
         """What a connection needs to know of its peer: (address, whether it is trusted)."""
@@ -139,11 +145,11 @@ class Questions:
 
 def _writes(mount: Mount, method: bytes, found: list[tuple[bytes, bytes]], trusted: bool) -> bool:
     """Whether the client's request may change something; what is not known counts as a write."""
-    if mount is Mount.EXT:
+    header = mount.method_header
+    if header is None:
         return method not in READS
     if not trusted:
         return True
-    header = METHOD_HEADERS[mount]
     methods = [value for name, value in found if name == header]
     return len(methods) != 1 or methods[0] not in READS
 

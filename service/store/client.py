@@ -5,17 +5,22 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from redis.asyncio.connection import AbstractConnection, BlockingConnectionPool
+from redis.asyncio.connection import (
+    AbstractConnection,
+    BlockingConnectionPool,
+    UnixDomainSocketConnection,
+)
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 from redis.maint_notifications import MaintNotificationsConfig
 
 from service.errors import StoreDown
+from service.store.resp import Wire
 from service.store.scripts import Script
 
 log = logging.getLogger(__name__)
@@ -125,6 +130,35 @@ class Client:
             raise
         await self._give_back(connection)
         return [self._checked(reply) for reply in replies]
+
+    async def dial(self, factory: Callable[[], Wire]) -> tuple[Wire, bool]:
+        """A connection of its own for the lane, greeted; also whether it knows the fence."""
+        made: Any = self._pool.make_connection()  # type: ignore[no-untyped-call]
+        loop = asyncio.get_running_loop()
+        if isinstance(made, UnixDomainSocketConnection):
+            _, wire = await loop.create_unix_connection(factory, made.path)
+        else:
+            _, wire = await loop.create_connection(factory, **made._connection_arguments())
+        try:
+            return wire, await self._greet(wire, made)
+        except BaseException:
+            wire.drop()
+            raise
+
+    @staticmethod
+    async def _greet(wire: Wire, made: Any) -> bool:
+        """Authenticate, name the connection and choose its database."""
+        provider = made.credential_provider
+        credentials = (
+            await provider.get_credentials_async() if provider else (made.username, made.password)
+        )
+        user, password = credentials if len(credentials) == 2 else ("", credentials[0])
+        auth = (b"AUTH", user or "default", password) if password else ()
+        steps: list[Command] = [(b"HELLO", 2, *auth, b"SETNAME", "tokenhouse-verify")]
+        steps.append((b"SELECT", made.db))
+        replies = await wire.exchange(b"".join(made.pack_commands(steps)), len(steps))
+        facts = dict(zip(replies[0][::2], replies[0][1::2], strict=False))
+        return int(bytes(facts[b"version"]).split(b".")[0]) >= 7
 
     async def _exchange(self, connection: Any, steps: Sequence[Call | Command]) -> list[Reply]:
         fenced = getattr(connection, "fenced", False)

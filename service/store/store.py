@@ -10,6 +10,7 @@ from service.errors import NotSetUp, StoreDown
 from service.model import UNLIMITED, Head, Life, Policy, Verdict, Word, token_id
 from service.store.client import Call, Client, Command, Part, Reply
 from service.store.keys import Keys, shard_of, split_entry
+from service.store.lane import Lane
 from service.store.scripts import load_all
 
 log = logging.getLogger(__name__)
@@ -90,8 +91,18 @@ class Store:
         self.keys = keys
         self.policies = {policy.letter: policy for policy in policies}
         self.scripts = load_all()
-        self._rules = pack_rules(policies, interval_ms)
+        self.rules = pack_rules(policies, interval_ms)
         self._wait_replicas = 0 if client.embedded else wait_replicas
+
+    def lane(self, *, most: int) -> Lane:
+        """A connection of its own for verify, in the event loop that runs."""
+        return Lane(
+            self.scripts["verify"],
+            self.client.dial,
+            born=self.keys.born,
+            timeout_s=self.client.timeout_s,
+            most=most,
+        )
 
     # -- verify ------------------------------------------------------------------------------
 
@@ -102,7 +113,7 @@ class Store:
 
         *address* is 16 bytes, empty when unknown; *agent* the digest of the user agent.
         """
-        args: list[Part] = [address, agent, b"1" if write else b"0", self._rules]
+        args: list[Part] = [address, agent, b"1" if write else b"0", self.rules]
         for _ in range(TRIES):
             keys = [self.keys.token(shard, digest), self.keys.owners(shard)]
             reply = (await self.client.run(Call(self.scripts["verify"], keys, args)))[0]

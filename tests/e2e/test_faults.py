@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import ServerFactory
 from tests.e2e.conftest import AUTHTOKEN, PASSWORD, gate, prepare
-from tests.nodes import Node
+from tests.nodes import PROMPT, Node
 from tests.servers import Server
 
 # 150 ms is the store's deadline; the promise is 300 ms, and shared machines stutter.
@@ -30,7 +30,7 @@ def server(server_factory: ServerFactory) -> Server:
 @pytest.fixture
 def node(server: Server) -> Iterator[Node]:
     """A node on it."""
-    started = Node(server.url)
+    started = Node(server.url, PROMPT)
     yield started
     started.stop()
 
@@ -209,7 +209,7 @@ def test_a_replica_is_never_believed(server_factory: ServerFactory) -> None:
     on_master = Node(master.url)
     token = token_of(on_master)
     replica = server_factory(replica_of=master)
-    on_replica = Node(replica.url)
+    on_replica = Node(replica.url, PROMPT)
     try:
         assert_unavailable(on_replica, token)
         assert 200 == gate(on_master, token).status_code

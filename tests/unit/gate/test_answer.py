@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from service.core.address import Trust
 from service.gate.answer import Answer, Answers
-from service.gate.question import Asking, Missing, Mount
+from service.gate.question import EXT, FORWARD, MOUNTS, NGINX, Asking, Missing, Mount
 from service.model import Verdict, Word
 
 ASKING = Asking(trust=Trust([]), ip_header="x-real-ip")
@@ -45,7 +45,7 @@ def headers_of(answer: Answer) -> dict[bytes, bytes]:
 
 def test_an_allow_is_exactly_200_with_an_empty_body_and_all_identity() -> None:
     """Envoy takes any other 2xx for a final answer; nginx drops a connection with a body."""
-    status, _ = answer = ANSWERS.allow(OK, Mount.FORWARD)
+    status, _ = answer = ANSWERS.allow(OK, FORWARD)
     headers = headers_of(answer)
 
     assert 200 == status
@@ -66,7 +66,7 @@ def test_an_allow_is_exactly_200_with_an_empty_body_and_all_identity() -> None:
 def test_there_is_a_dash_where_there_is_nothing_to_say() -> None:
     """A header that is left out would let a client's own copy through some gateways."""
     verdict = Verdict(word=Word.OK, owner="bob", policy="netbox", remaining_ms=-1)
-    headers = headers_of(ANSWERS.allow(verdict, Mount.EXT))
+    headers = headers_of(ANSWERS.allow(verdict, EXT))
 
     assert b"-" == headers[b"x-auth-expires-in"]
     assert b"read" == headers[b"x-auth-scopes"]
@@ -78,12 +78,12 @@ def test_any_owner_name_is_a_safe_header_value(name: str) -> None:
     if any("\ud800" <= char <= "\udfff" for char in name):
         return
     verdict = Verdict(word=Word.OK, owner=name, policy="tower")
-    value = headers_of(ANSWERS.allow(verdict, Mount.NGINX))[b"x-auth-user"]
+    value = headers_of(ANSWERS.allow(verdict, NGINX))[b"x-auth-user"]
 
     assert all(0x20 < byte < 0x7F for byte in value)
 
 
-@pytest.mark.parametrize("mount", list(Mount))
+@pytest.mark.parametrize("mount", MOUNTS)
 @pytest.mark.parametrize("reason", REFUSALS)
 def test_a_deny_carries_no_identity_and_is_never_stored(
     reason: Word | Missing, mount: Mount
@@ -101,15 +101,15 @@ def test_a_deny_carries_no_identity_and_is_never_stored(
 
 def test_forbidden_is_only_what_another_token_or_place_would_allow() -> None:
     """403 for a read-only token and a foreign network, 401 for everything else."""
-    forbidden = [word for word in REFUSALS if ANSWERS.deny(word, Mount.EXT)[0] == 403]
+    forbidden = [word for word in REFUSALS if ANSWERS.deny(word, EXT)[0] == 403]
 
     assert [Word.NETWORK, Word.READ_ONLY] == forbidden
 
 
 def test_no_credential_means_no_error_code() -> None:
     """RFC 6750 §3.1."""
-    none = headers_of(ANSWERS.deny(Missing.NONE, Mount.EXT))[b"www-authenticate"]
-    wrong = headers_of(ANSWERS.deny(Word.UNKNOWN, Mount.EXT))[b"www-authenticate"]
+    none = headers_of(ANSWERS.deny(Missing.NONE, EXT))[b"www-authenticate"]
+    wrong = headers_of(ANSWERS.deny(Word.UNKNOWN, EXT))[b"www-authenticate"]
 
     assert b'Bearer realm="tokenhouse"' == none
     assert b'Bearer realm="tokenhouse", error="invalid_token"' == wrong
@@ -119,13 +119,13 @@ def test_the_reason_is_told_only_when_asked_for() -> None:
     """Caddy and Traefik hand deny headers to the client, so it is off by default."""
     telling = Answers(ASKING, reason_header=True)
 
-    assert b"expired" == headers_of(telling.deny(Word.EXPIRED, Mount.EXT))[b"x-auth-reason"]
+    assert b"expired" == headers_of(telling.deny(Word.EXPIRED, EXT))[b"x-auth-reason"]
 
 
 def test_vary_names_every_input() -> None:
     """A cache in front that keys on less would give one client another's answer."""
     asking = Asking(trust=Trust([]), ip_header="x-real-ip", cookie=True)
-    vary = headers_of(Answers(asking).allow(OK, Mount.NGINX))[b"vary"].lower().split(b", ")
+    vary = headers_of(Answers(asking).allow(OK, NGINX))[b"vary"].lower().split(b", ")
 
     assert {
         b"authorization",

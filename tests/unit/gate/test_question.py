@@ -10,7 +10,18 @@ from hypothesis import strategies as st
 
 from service.core.address import Trust, pack
 from service.core.secret import agent_digest
-from service.gate.question import Asking, Missing, Mount, Question, Questions, mount_of
+from service.gate.question import (
+    EXT,
+    FORWARD,
+    MOUNTS,
+    NGINX,
+    Asking,
+    Missing,
+    Mount,
+    Question,
+    Questions,
+    mount_of,
+)
 
 PROXY = pack("10.0.0.1")
 STRANGER = pack("203.0.113.9")
@@ -22,7 +33,7 @@ TOKEN = b"a" * 40
 
 def ask(
     *headers: tuple[bytes, bytes],
-    mount: Mount = Mount.FORWARD,
+    mount: Mount = FORWARD,
     method: bytes = b"GET",
     query: bytes = b"",
     peer: bytes = PROXY,
@@ -42,11 +53,11 @@ def token_of(*headers: tuple[bytes, bytes], asking: Asking = PLAIN, query: bytes
 @pytest.mark.parametrize(
     ("path", "mount"),
     [
-        (b"/authz/nginx", Mount.NGINX),
-        (b"/authz/forward", Mount.FORWARD),
-        (b"/authz/ext", Mount.EXT),
-        (b"/authz/ext/", Mount.EXT),
-        (b"/authz/ext/api/x%2Fy//z/", Mount.EXT),
+        (b"/authz/nginx", NGINX),
+        (b"/authz/forward", FORWARD),
+        (b"/authz/ext", EXT),
+        (b"/authz/ext/", EXT),
+        (b"/authz/ext/api/x%2Fy//z/", EXT),
         (b"/authz/nginx/", None),
         (b"/authz/", None),
         (b"/authz/extra", None),
@@ -135,17 +146,17 @@ def test_query_and_header_that_disagree_are_refused() -> None:
 @pytest.mark.parametrize(
     ("mount", "method", "header", "peer", "write"),
     [
-        (Mount.NGINX, b"GET", (b"x-original-method", b"GET"), PROXY, False),
-        (Mount.NGINX, b"GET", (b"x-original-method", b"POST"), PROXY, True),
-        (Mount.NGINX, b"GET", (b"x-original-method", b"get"), PROXY, True),
-        (Mount.NGINX, b"GET", (b"x-original-method", b"GET"), STRANGER, True),
-        (Mount.NGINX, b"GET", (b"x-forwarded-method", b"GET"), PROXY, True),
-        (Mount.FORWARD, b"GET", (b"x-forwarded-method", b"HEAD"), PROXY, False),
-        (Mount.FORWARD, b"GET", (b"x-forwarded-method", b"DELETE"), PROXY, True),
-        (Mount.FORWARD, b"GET", (b"x-original-method", b"GET"), PROXY, True),
-        (Mount.EXT, b"GET", (b"x-forwarded-method", b"POST"), PROXY, False),
-        (Mount.EXT, b"POST", (b"x-forwarded-method", b"GET"), PROXY, True),
-        (Mount.EXT, b"BREW", (b"x-original-method", b"GET"), PROXY, True),
+        (NGINX, b"GET", (b"x-original-method", b"GET"), PROXY, False),
+        (NGINX, b"GET", (b"x-original-method", b"POST"), PROXY, True),
+        (NGINX, b"GET", (b"x-original-method", b"get"), PROXY, True),
+        (NGINX, b"GET", (b"x-original-method", b"GET"), STRANGER, True),
+        (NGINX, b"GET", (b"x-forwarded-method", b"GET"), PROXY, True),
+        (FORWARD, b"GET", (b"x-forwarded-method", b"HEAD"), PROXY, False),
+        (FORWARD, b"GET", (b"x-forwarded-method", b"DELETE"), PROXY, True),
+        (FORWARD, b"GET", (b"x-original-method", b"GET"), PROXY, True),
+        (EXT, b"GET", (b"x-forwarded-method", b"POST"), PROXY, False),
+        (EXT, b"POST", (b"x-forwarded-method", b"GET"), PROXY, True),
+        (EXT, b"BREW", (b"x-original-method", b"GET"), PROXY, True),
     ],
 )
 def test_each_mount_reads_one_method_source(
@@ -218,7 +229,7 @@ header_names = st.sampled_from(
 @given(
     st.lists(st.tuples(header_names, st.binary(max_size=60)), max_size=8),
     st.binary(max_size=40),
-    st.sampled_from(list(Mount)),
+    st.sampled_from(MOUNTS),
     st.sampled_from(["x-forwarded-for", "forwarded"]),
 )
 def test_no_bytes_make_it_fail(

@@ -261,7 +261,8 @@ class Store:
         """Run *steps*; the last reply is how many replicas have them, None when nobody asked."""
         if not self._wait_replicas:
             return [*await self.client.run(*steps), None]
-        patience_ms = int(self.client.timeout_s * 500)
+        # A third of the deadline, since a missing script makes it wait twice.
+        patience_ms = int(self.client.timeout_s * 333)
         return await self.client.run(*steps, (b"WAIT", self._wait_replicas, patience_ms))
 
     async def _count_others(self, shard: bytes, new: NewToken) -> int:

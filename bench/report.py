@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-Sample = Mapping[str, float]
+Sample = Mapping[str, Any]
 PACKAGES = ("uvicorn", "httptools", "uvloop", "starlette", "redis", "hiredis")
 
 
@@ -41,9 +41,14 @@ def column(samples: Sequence[Sample], name: str) -> Figure:
     return figure(sample[name] for sample in samples)
 
 
-def ratio(mine: Sequence[Sample], theirs: Sequence[Sample], name: str) -> Figure | None:
-    """*mine* by *theirs*, each round by its own neighbour; None when one of them was not there."""
-    pairs = [(a[name], b[name]) for a, b in zip(mine, theirs, strict=False) if b[name]]
+def ratio(
+    mine: Sequence[Sample], theirs: Sequence[Sample], name: str, by: str = ""
+) -> Figure | None:
+    """*mine* by *theirs*, each round by its own neighbour; None when one of them was not there.
+
+    *by* is the measure of *theirs*, when it is not the same one.
+    """
+    pairs = [(a[name], b[by or name]) for a, b in zip(mine, theirs, strict=False) if b[by or name]]
     return figure(a / b for a, b in pairs) if pairs else None
 
 

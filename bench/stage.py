@@ -10,7 +10,7 @@ from pathlib import Path
 from bench import stock
 from bench.candidates import Stage
 from bench.options import Options
-from bench.processes import cores
+from bench.processes import Cores, cores
 from bench.tools import wrk
 from tests.servers import Server
 
@@ -26,9 +26,9 @@ def redis(options: Options, *, core: int | None = None) -> Iterator[Server]:
 
 
 @contextmanager
-def filled(options: Options) -> Iterator[Stage]:
+def filled(options: Options, *, layout: Cores | None = None) -> Iterator[Stage]:
     """A Redis with ten thousand tokens, beside the load generator."""
-    tool, layout = wrk(), cores()
+    tool, layout = wrk(), layout or cores()
     with (
         tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as folder,
         redis(options, core=layout.loading) as server,

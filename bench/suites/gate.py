@@ -44,7 +44,7 @@ def run(options: Options) -> None:
         print(f"{name} is not here: {why}")
     content = as_json(present, rounds, options, {"machine": facts, "absent": absent})
     path = report.save(options.out, "gate", content)
-    if path:
+    if path and not options.quick:
         chart.draw(path)
 
 

@@ -39,7 +39,10 @@ class Owners:
 
     async def create(self, name: str, fields: Mapping[str, str]) -> None:
         """Make a user; tokens of an earlier user of that name stay dead. UserExists."""
-        if await self.get(name) is not None:
+        known = await self.get(name)
+        if known is not None:
+            # Again, for the node that died before it came to the directory.
+            await self.client.run((b"ZADD", self.keys.users, known.user_id, name))
             raise UserExists(name)
         number = (await self.client.run((b"INCR", self.keys.users_next)))[0]
         word = await self._set(name, "a", "new", {"id": str(number), **fields}, created=True)

@@ -90,3 +90,13 @@ async def test_a_delete_that_died_half_way_can_be_repeated(rig: Rig):
     with pytest.raises(NoSuchUser):
         await rig.owners.delete("alice")
     assert 0 == await rig.owners.count()
+
+
+async def test_a_create_that_died_half_way_can_be_repeated(rig: Rig):
+    """A user whom no directory lists is listed when somebody wants to make him again."""
+    await rig.run(b"DEL", rig.keys.users)
+
+    with pytest.raises(UserExists):
+        await rig.owner("alice")
+
+    assert ["alice"] == [user.name for user in await rig.owners.page(0, 10)]

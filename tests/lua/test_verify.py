@@ -124,6 +124,15 @@ async def test_unknown_in_a_store_that_was_emptied_is_no_verdict(rig: Rig):
         await rig.use(made)
 
 
+@pytest.mark.parametrize("reason", [Word.EVICTED, Word.REVOKED])
+async def test_a_reason_of_death_is_told(rig: Rig, reason: Word):
+    """What a record says it died of is the word, whatever else holds."""
+    made = await rig.make()
+    await rig.run(b"HSET", made.key, b"d", reason)
+
+    assert reason == await rig.word(made)
+
+
 async def test_an_alias_says_where_the_record_lives(rig: Rig):
     """A record with nothing but another shard is answered with that shard, and followed."""
     made = await rig.make()

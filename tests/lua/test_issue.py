@@ -168,6 +168,24 @@ async def test_a_reused_token_that_never_ends_never_ends(rig: Rig):
     assert -1 == await rig.ttl(first)
 
 
+@pytest.mark.parametrize(("made_with", "asked_with"), [(TOWER, 0), (PUPPET, 30 * MINUTE)])
+async def test_reuse_leaves_the_end_of_a_token_made_under_other_rules(
+    rig: Rig, made_with, asked_with: int
+):
+    """What slides no longer, or never did, is given again with the life it has left."""
+    policy = replace(made_with, idle_ms=asked_with)
+    first = await rig.make(policy=made_with, name=NAME)
+    await rig.age(first, MINUTE)
+    ttl = await rig.ttl(first)
+
+    again = await rig.make(policy=policy, name=NAME, life=Life.FIXED, age_ms=MINUTE)
+
+    assert (Word.REUSED, first.digest) == (again.outcome.word, again.digest)
+    assert ttl - 2_000 <= await rig.ttl(first) <= ttl
+    left = 29 if made_with is TOWER else 60
+    assert abs(again.outcome.expires_ms - await rig.now() - left * MINUTE) <= 2_000
+
+
 async def test_different_names_give_different_tokens(rig: Rig):
     """Another name, or none, is another token."""
     made = [await rig.make(name=name) for name in (b"bind:x", b"bind:y", b"", b"")]

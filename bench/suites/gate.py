@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from bench.tools import Missing
 
 ALL = (*OURS, *PEERS)
 WARM_UP_S = 1.0
+SETTLE_S = 5.0
 REFERENCE = 64
 """The number of connections that ratios and the chart are about."""
 
@@ -103,6 +105,7 @@ def one_round(candidate: Candidate, stage: Stage, options: Options) -> dict[int,
 def sample(running: Running, load: Load, connections: int, seconds: float) -> dict[str, float]:
     """One load, and the CPU that server and Redis took for it."""
     stock, pid = running.stage.stock, running.process.pid
+    settle(running)
     calls, mine, theirs = stock.calls(), cpu_s(pid), cpu_s(stock.server.pid)
     outcome = load.run(connections, seconds)
     mine, theirs = cpu_s(pid) - mine, cpu_s(stock.server.pid) - theirs
@@ -120,20 +123,34 @@ def sample(running: Running, load: Load, connections: int, seconds: float) -> di
     }
 
 
+def settle(running: Running) -> None:
+    """Wait until the server is done with what an earlier load left it with."""
+    deadline, before = time.monotonic() + SETTLE_S, -1.0
+    while time.monotonic() < deadline:
+        now = cpu_s(running.process.pid)
+        if now == before:
+            return
+        before = now
+        time.sleep(0.1)
+
+
 # -- telling ---------------------------------------------------------------------------------
 
 
 def main_table(present: Sequence[Candidate], rounds: Rounds, connections: int) -> str:
-    """All candidates at one number of connections."""
+    """All candidates at one number of connections; the spread of latencies is in the JSON."""
     head = ["candidate", "requests/s", "p50 µs", "p99 µs", "p99.9 µs"]
     head += ["server CPU µs", "Redis CPU µs", "CPU by floor"]
-    names = ("requests_per_s", "p50_us", "p99_us", "p999_us", "server_us", "redis_us")
     floor = rounds.get(("floor", connections), [])
-    rows = []
+    rows: list[Sequence[object]] = []
     for each in present:
         samples = rounds[each.name, connections]
+        figures = {name: report.column(samples, name) for name in samples[0]}
+        late = (report.short(figures[name].middle) for name in ("p50_us", "p99_us", "p999_us"))
+        redis = figures["redis_us"] if each.key else "-"
         by_floor = report.ratio(samples, floor, "server_us") or "-"
-        rows.append([each.name, *(report.column(samples, name) for name in names), by_floor])
+        cpu = (figures["server_us"], redis, by_floor)
+        rows.append([each.name, figures["requests_per_s"], *late, *cpu])
     return report.table(head, rows)
 
 
@@ -164,7 +181,13 @@ def as_json(
         },
         "reference": nearest(options.connections),
         "candidates": [
-            {"name": each.name, "what": each.what, "kind": each.kind} for each in present
+            {
+                "name": each.name,
+                "what": each.what,
+                "kind": each.kind,
+                "redis": each.key is not None,
+            }
+            for each in present
         ],
         "results": [
             {

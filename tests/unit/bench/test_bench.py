@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.chart import bars
+from bench.chart import rows_of
 from bench.options import RESULTS, SUITES, parse
 from bench.suites.gate import ALL, chosen, nearest
 from bench.tools import Missing, wrk
@@ -92,17 +92,20 @@ def test_ratios_are_taken_near_the_reference():
 
 
 def test_the_chart_shows_the_dearest_first():
-    """One bar for each candidate at the reference, and none for other numbers of connections."""
+    """One row for each candidate at the reference, and none for other numbers of connections."""
     content = {
         "reference": 64,
-        "candidates": [{"name": "a", "kind": "ours"}, {"name": "b", "kind": "peer"}],
+        "candidates": [
+            {"name": "a", "kind": "ours", "redis": True},
+            {"name": "b", "kind": "peer", "redis": False},
+        ],
         "results": [
             {"candidate": name, "connections": n, "rounds": [{"server_us": us, "redis_us": 1.0}]}
             for name, n, us in (("a", 64, 10.0), ("a", 1, 99.0), ("b", 64, 40.0))
         ],
     }
 
-    assert ["b", "a"] == [name for name, *_ in bars(content)]
+    assert [("b", False), ("a", True)] == [(row.name, bool(row.redis)) for row in rows_of(content)]
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "bench").rglob("requirements.txt")), ids=str)

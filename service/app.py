@@ -19,9 +19,9 @@ from service.gate.counts import Counts
 from service.gate.lane import Ground
 from service.gate.question import Asking, Questions
 from service.house import House, build
+from service.limits import Limits, plain
 from service.ops.health import Health
 from service.ops.welcome import local_url, welcome
-from service.protocol import Limits, plain
 from service.store.lane import Lane
 from service.store.resp import VerifyTail
 from service.wire.dialect import Dialect, Service

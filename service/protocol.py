@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
@@ -18,33 +17,10 @@ from uvicorn.protocols.http.httptools_impl import (
 )
 from uvicorn.server import ServerState
 
+from service.limits import Limits, plain
+
 WIRE_FACTOR = 8
 """A chunked body may take this many times its size on the wire before its framing is a flood."""
-
-
-def plain(status: int, path: bytes) -> tuple[bytes, bytes]:
-    """Say *status* in plain text, whatever the *path*."""
-    return b"text/plain; charset=utf-8", HTTPStatus(status).phrase.encode()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What one client may take; the app puts its own into the lifespan state as ``limits``.
-
-    *refuse* turns a status and the raw path (as much of it as has arrived, maybe empty) into
-    content type and body, so that each dialect says no in its own shape.
-    """
-
-    header_bytes: int = 16 * 1024
-    header_count: int = 100
-    max_body: int = 64 * 1024
-    header_timeout_s: float = 10.0
-    body_timeout_s: float = 30.0
-    idle_timeout_s: float = 75.0
-    linger_s: float = 2.0
-    in_flight: int = 1000
-    pipelined: int = 100
-    refuse: Callable[[int, bytes], tuple[bytes, bytes]] = plain
 
 
 # Where the reading side of a connection stands; plain numbers, as each request compares them often.
@@ -174,6 +150,8 @@ class Limited(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         self._now = self.loop.time()
         step = self.limits.header_bytes
+        if len(data) <= step and self._phase < REFUSED:
+            data = self._feed(data)
         # A piece is never larger than a whole head may be, so a flood stops within two of them.
         for start in range(0, len(data), step):
             rest = data[start : start + step]
@@ -194,7 +172,7 @@ class Limited(HttpToolsProtocol):
         except httptools.HttpParserError as error:
             cause = error.__context__
             self.refuse(cause.args[0] if isinstance(cause, Refused) else 400)
-        if self._phase in (HEAD, BODY):
+        if HEAD <= self._phase <= BODY:
             self._check_unfinished()
         return b""
 
@@ -222,12 +200,10 @@ class Limited(HttpToolsProtocol):
 
     # --- the parser's side ---
 
-    def begin(self) -> None:
-        """Make what a new request needs; a faster lane leaves some of it for later."""
-        super().on_message_begin()
-
     def on_message_begin(self) -> None:
-        self.begin()
+        # What uvicorn does here, less the scope: ``take`` makes it when an application wants one.
+        self.url = b""
+        self.headers = []
         if self._phase != SILENT:  # the first head has been due since the connect
             self._since = self._now
         self._phase = HEAD
@@ -235,10 +211,25 @@ class Limited(HttpToolsProtocol):
         self._head_slack = 0 if self._chunk_fresh else self._chunk_bytes
         self._chunk_fresh = False
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.headers.append((name.lower(), value))
+
     def on_headers_complete(self) -> None:
-        status = self._objection()
-        if status:
-            raise Refused(status)
+        headers, limits = self.headers, self.limits
+        self.fields = fields = dict(headers)
+        if (
+            len(fields) != len(headers)
+            or len(headers) > limits.header_count
+            or self._head_bytes > limits.header_bytes
+            or b"host" not in fields
+            or b"content-length" in fields
+            or self.parser.get_http_version() != "1.1"
+            or len(self.tasks) >= limits.in_flight
+            or len(self.pipeline) >= limits.pipelined
+        ):
+            status = self._objection(fields)
+            if status:
+                raise Refused(status)
         if self.parser.should_upgrade():
             self._framing = self._body_framing()
         self._body_bytes = self._wire_bytes = 0
@@ -250,6 +241,11 @@ class Limited(HttpToolsProtocol):
 
     def take(self) -> None:
         """Begin to serve the request whose head has been read and found fine."""
+        url, headers = self.url, self.headers
+        super().on_message_begin()
+        self.url, self.headers = url, headers
+        self.scope["headers"] = headers
+        self.expect_100_continue = self.fields.get(b"expect", b"").lower() == b"100-continue"
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -267,14 +263,13 @@ class Limited(HttpToolsProtocol):
     def _should_upgrade(self) -> bool:
         return False
 
-    def _objection(self) -> int:
-        """The status that this head is refused with; 0 when it is fine."""
+    def _objection(self, fields: dict[bytes, bytes]) -> int:
+        """The status that a head is refused with that is out of the ordinary; 0 when it is fine."""
         limits = self.limits
         if len(self.headers) > limits.header_count:
             return 431
         if self._head_bytes > limits.header_bytes and self._head_size() > limits.header_bytes:
             return 431
-        self.fields = fields = dict(self.headers)
         version = self.parser.get_http_version()
         if version != "1.0" and (version != "1.1" or b"host" not in fields):
             return 400
@@ -309,7 +304,8 @@ class Limited(HttpToolsProtocol):
         self.server_state.total_requests += 1
         if self.transport.is_closing():
             return
-        self.flow.resume_reading()
+        if self.flow.read_paused:
+            self.flow.resume_reading()
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
         elif self._words is not None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import uvicorn
 
-from service.protocol import Limits
+from service.limits import Limits
 
 GET = b"GET /%b HTTP/1.1\r\nHost: a\r\n\r\n"
 LAST = b"GET /last HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"

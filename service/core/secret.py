@@ -7,15 +7,17 @@ import hashlib
 import hmac
 import os
 import re
+from binascii import unhexlify
 from collections.abc import Sequence
 from enum import Enum
+from functools import lru_cache
 
 from service.model import AGENT_BYTES, DIGEST_BYTES, SHARD_BYTES
 
 NONCE_BYTES = 16
 NAME_BYTES = 4
 
-_HEX = re.compile(rb"[0-9a-f]{40}")
+_HEX_DIGITS = b"0123456789abcdef"
 _BASE64 = re.compile(rb"0[A-Za-z0-9_-]{43}")
 
 
@@ -31,6 +33,7 @@ def digest_of(text: bytes) -> bytes:
     return hashlib.sha256(text).digest()[:DIGEST_BYTES]
 
 
+@lru_cache(maxsize=512)
 def agent_digest(agent: bytes) -> bytes:
     """What is stored of a user agent (an absent one equals an empty one)."""
     return hashlib.sha256(agent).digest()[:AGENT_BYTES]
@@ -42,8 +45,8 @@ def shard_of_text(text: bytes) -> bytes:
     The spelling is checked before it is decoded: Python's own parsers take blanks, ``0x`` and
     digits of other scripts.
     """
-    if len(text) == 40 and _HEX.fullmatch(text):
-        return bytes.fromhex(text[:4].decode("ascii"))
+    if len(text) == 40 and not text.translate(None, _HEX_DIGITS):
+        return unhexlify(text[:4])
     if len(text) == 44 and _BASE64.fullmatch(text):
         return base64.urlsafe_b64decode(text[1:5])[:SHARD_BYTES]
     return hashlib.sha256(text).digest()[:SHARD_BYTES]

@@ -21,8 +21,8 @@ _FORBIDDEN = {
     Word.READ_ONLY: b', error="insufficient_scope", scope="read write"',
     Word.NETWORK: b', error="insufficient_scope"',
 }
-# Stands where a value goes while a template is made; no header of ours contains it.
-_HERE = b"\x00"
+# Stands for the owner's name while a form is made; percent-encoding leaves it as it is.
+_OWNER = b"OWNER-GOES-HERE"
 
 
 class Answers:
@@ -31,7 +31,6 @@ class Answers:
     def __init__(self, asking: Asking, *, reason_header: bool = False) -> None:
         self._vary = {mount: (b"vary", _vary(mount, asking)) for mount in MOUNTS}
         self._reason_header = reason_header
-        self._allowed = {mount: self._template(mount) for mount in MOUNTS}
 
     def allow(self, verdict: Verdict, mount: Mount) -> Answer:
         """200 with every identity header, each of them always."""
@@ -44,9 +43,18 @@ class Answers:
         )
         return 200, self._allow(mount, values)
 
-    def allow_lines(self, mount: Mount, values: tuple[bytes, ...]) -> bytes:
-        """The header lines of ``allow``, for *values* of ``identity``."""
-        return self._allowed[mount] % values
+    def allow_form(self, mount: Mount, *, policy: bytes, write: bool, ends: bool) -> bytes:
+        """The header lines of ``allow`` as a form for ``%``: owner (``quoted``), id, seconds left.
+
+        A token that never *ends* takes any seconds and prints none.
+        """
+        values = identity(
+            _OWNER, token_id=0, policy=policy, write=write, remaining_ms=0 if ends else -1
+        )
+        made = lines(self._allow(mount, values)).replace(b"%", b"%%").replace(_OWNER, b"%b")
+        made = made.replace(b"x-auth-token-id: 0", b"x-auth-token-id: %d")
+        left = b"x-auth-expires-in: "
+        return made.replace(left + b"0", left + b"%d").replace(left + b"-", left + b"-%.0s")
 
     def _allow(self, mount: Mount, values: tuple[bytes, ...]) -> tuple[Header, ...]:
         return (
@@ -59,10 +67,6 @@ class Answers:
             (b"x-auth-scopes", values[3]),
             (b"x-auth-expires-in", values[4]),
         )
-
-    def _template(self, mount: Mount) -> bytes:
-        made = lines(self._allow(mount, (_HERE,) * 5))
-        return made.replace(b"%", b"%%").replace(_HERE, b"%b")
 
     def deny(self, reason: Word | Missing, mount: Mount) -> Answer:
         """401, or 403 where another token or place would do; no identity headers."""
@@ -86,7 +90,7 @@ def identity(
 ) -> tuple[bytes, bytes, bytes, bytes, bytes]:
     """The values of the identity headers; *owner* as UTF-8, *remaining_ms* -1 for ever."""
     return (
-        _quoted(owner),
+        quoted(owner),
         b"%d" % token_id,
         policy,
         b"read write" if write else b"read",
@@ -95,7 +99,8 @@ def identity(
 
 
 @lru_cache(maxsize=4096)
-def _quoted(owner: bytes) -> bytes:
+def quoted(owner: bytes) -> bytes:
+    """*owner* (UTF-8) percent-encoded: no name can break a header or fake another."""
     return quote(owner, safe="").encode("ascii")
 
 

@@ -48,6 +48,7 @@ class Gate:
             scope["method"].encode("latin-1"),
             scope["query_string"],
             headers=scope["headers"],
+            fields=dict(scope["headers"]),
             peer=self._questions.peer(pack(client[0]) if client else b""),
         )
         if isinstance(question, Missing):

@@ -12,26 +12,27 @@ import logging
 from typing import Any
 
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from uvicorn.server import ServerState
 
 from service.core.address import pack
 from service.core.secret import digest_of, shard_of_text
 from service.core.tokens import Tokens
 from service.errors import StoreDown
-from service.gate.answer import Answer, Answers, identity, lines
+from service.gate.answer import Answer, Answers, lines, quoted
 from service.gate.counts import Counts
 from service.gate.question import Missing, Mount, Question, Questions, mount_of
-from service.model import Word, token_id
-from service.protocol import Limited
+from service.model import Word
+from service.protocol import BETWEEN, Limited
 from service.store.lane import Lane as StoreLane
 from service.store.resp import VerifyTail
 
 log = logging.getLogger(__name__)
 
 # A request with one of these has a body, or wants something before its answer.
-_NOT_PLAIN = (b"content-length", b"transfer-encoding", b"expect", b"upgrade")
-_CLOSE = b"connection: close\r\n"
+_NOT_PLAIN = frozenset((b"content-length", b"transfer-encoding", b"expect", b"upgrade"))
+_CLOSE = b"connection: close\r\n\r\n"
+_WRITES = ord("w")
 # Verdicts that end here; any other word needs a further step, which the store knows.
 _FINAL = {
     word.value.encode(): word
@@ -67,33 +68,58 @@ class Ground:
         self.store = store
         self.tail = tail
         self.counts = counts
-        self.policies = {
+        self._policies = {
             ord(letter): policy.name.encode() for letter, policy in tokens.store.policies.items()
         }
-        self._refusals: dict[tuple[Word | Missing, Mount], tuple[bytes, bytes]] = {}
-        self.unavailable = words(answers.unavailable())
+        # Answers up to their last line, with uvicorn's own header lines among them: those change
+        # each second, and all of these with them.
         self._defaults: list[tuple[bytes, bytes]] = []
-        self._default_lines = b""
+        self._forms: dict[tuple[Mount, int, int, bool], bytes] = {}
+        self._refusals: dict[tuple[Word | Missing, Mount], bytes] = {}
+        self._unavailable = b""
 
-    def refusal(self, reason: Word | Missing, mount: Mount) -> tuple[bytes, bytes]:
-        """Status line and header lines of a deny, made once."""
+    def renew(self, defaults: list[tuple[bytes, bytes]]) -> None:
+        """Forget what was made with older *defaults*; call it before any of the next three."""
+        if defaults is not self._defaults:
+            self._defaults = defaults
+            self._forms.clear()
+            self._refusals.clear()
+            self._unavailable = self.spell(self.answers.unavailable())
+
+    def allow(
+        self, mount: Mount, head: bytes, *, owner: bytes, shard: bytes, left_ms: int
+    ) -> bytes:
+        """The answer to a token that passes, by its *head* (``lua/KEYS.md``)."""
+        kind = (mount, head[1], head[3], left_ms >= 0)
+        form = self._forms.get(kind) or self._form(kind)
+        number = int.from_bytes(head[4:9] + shard, "big")  # counter * 65536 + shard
+        return form % (quoted(owner), number, left_ms // 1000)
+
+    def _form(self, kind: tuple[Mount, int, int, bool]) -> bytes:
+        mount, letter, flag, ends = kind
+        made = self.answers.allow_form(
+            mount, policy=self._policies[letter], write=flag == _WRITES, ends=ends
+        )
+        before = (STATUS_LINE[200] + lines(self._defaults)).replace(b"%", b"%%")
+        form = self._forms[kind] = before + made
+        return form
+
+    def refusal(self, reason: Word | Missing, mount: Mount) -> bytes:
+        """The answer to a token that does not pass."""
         made = self._refusals.get((reason, mount))
         if made is None:
-            made = words(self.answers.deny(reason, mount))
+            made = self.spell(self.answers.deny(reason, mount))
             self._refusals[reason, mount] = made
         return made
 
-    def defaults(self, headers: list[tuple[bytes, bytes]]) -> bytes:
-        """uvicorn's own header lines, made anew when it makes a new list (each second)."""
-        if headers is not self._defaults:
-            self._defaults, self._default_lines = headers, lines(headers)
-        return self._default_lines
+    def unavailable(self) -> bytes:
+        """The answer when there is no verdict."""
+        return self._unavailable
 
-
-def words(answer: Answer) -> tuple[bytes, bytes]:
-    """*answer* as status line and header lines; uvicorn's own come between them."""
-    status, headers = answer
-    return STATUS_LINE[status], lines(headers)
+    def spell(self, answer: Answer) -> bytes:
+        """*answer* as bytes, up to its last line."""
+        status, headers = answer
+        return STATUS_LINE[status] + lines(self._defaults) + lines(headers)
 
 
 class _Deaf:
@@ -109,46 +135,51 @@ class Pending:
 
     __slots__ = (
         "asked_at",
-        "body",
         "disconnected",
         "keep_alive",
-        "more_body",
         "mount",
         "protocol",
         "question",
         "response_complete",
-        "response_started",
         "shard",
     )
     message_event = _Deaf
 
-    def __init__(self, protocol: Lane, mount: Mount, *, keep_alive: bool) -> None:
+    def __init__(self, protocol: Lane, mount: Mount, *, asked_at: float, keep_alive: bool) -> None:
         self.protocol = protocol
         self.mount = mount
+        self.asked_at = asked_at
         self.keep_alive = keep_alive
         self.question: Question | None = None
         self.shard = b""
-        self.asked_at = 0.0
         self.disconnected = False
-        self.response_started = False
         self.response_complete = False
-        self.more_body = True
-        self.body = b""
+
+    @property
+    def response_started(self) -> bool:
+        """An answer is written at one stroke."""
+        return self.response_complete
 
     # -- what the store's lane calls -----------------------------------------------------------
 
     def decided(self, reply: list[Any]) -> None:
         """The script's reply: answer, or take the further step it asks for."""
-        ground = self.protocol.ground
+        protocol = self.protocol
+        ground = protocol.ground
         try:
             word = reply[0]
-            ground.counts.decided(word, self.protocol.loop.time() - self.asked_at)
+            ground.counts.decided(word, protocol.loop.time() - self.asked_at)
+            ground.renew(protocol.server_state.default_headers)
             if word == b"ok":
-                self._allow(ground, reply)
+                self._write(
+                    ground.allow(
+                        self.mount, reply[2], owner=reply[3], shard=self.shard, left_ms=reply[4]
+                    )
+                )
             elif word in _FINAL:
                 self._write(ground.refusal(_FINAL[word], self.mount))
             else:
-                self.protocol.ask_slowly(self)
+                protocol.ask_slowly(self)
         except Exception:
             # Whatever went wrong, no decision was made: never an allow, never a deny.
             log.exception("the lane failed")
@@ -158,41 +189,35 @@ class Pending:
         """There is no verdict: 503."""
         ground = self.protocol.ground
         ground.counts.refused(reason.encode())
-        self._write(ground.unavailable)
-
-    def _allow(self, ground: Ground, reply: list[Any]) -> None:
-        head: bytes = reply[2]
-        values = identity(
-            reply[3],
-            token_id=token_id(int.from_bytes(head[4:9], "big"), self.shard),
-            policy=ground.policies[head[1]],
-            write=head[3] == 0x77,
-            remaining_ms=reply[4],
-        )
-        self._write((STATUS_LINE[200], ground.answers.allow_lines(self.mount, values)))
+        ground.renew(self.protocol.server_state.default_headers)
+        self._write(ground.unavailable())
 
     # -- answering -----------------------------------------------------------------------------
 
+    def refuse(self, reason: Missing) -> None:
+        """Answer a request that puts no question."""
+        ground = self.protocol.ground
+        ground.counts.refused(reason.encode())
+        ground.renew(self.protocol.server_state.default_headers)
+        self._write(ground.refusal(reason, self.mount))
+
     def answer(self, answer: Answer) -> None:
         """Write what the slow way found."""
-        self._write(words(answer))
+        ground = self.protocol.ground
+        ground.renew(self.protocol.server_state.default_headers)
+        self._write(ground.spell(answer))
 
-    def _write(self, said: tuple[bytes, bytes]) -> None:
+    def _write(self, said: bytes) -> None:
         """Write the answer and do what uvicorn's own cycle does at its end; once."""
         if self.response_complete:
             return
-        self.response_started = self.response_complete = True
+        self.response_complete = True
         protocol = self.protocol
         transport = protocol.transport
-        if self.disconnected or transport.is_closing():
-            protocol.on_response_complete()
-            return
-        status, rest = said
-        middle = protocol.ground.defaults(protocol.server_state.default_headers)
-        end = b"\r\n" if self.keep_alive else _CLOSE + b"\r\n"
-        transport.write(b"".join((status, middle, rest, end)))
-        if not self.keep_alive:
-            transport.close()
+        if not (self.disconnected or transport.is_closing()):
+            transport.write(said + (b"\r\n" if self.keep_alive else _CLOSE))
+            if not self.keep_alive:
+                transport.close()
         protocol.on_response_complete()
 
 
@@ -215,70 +240,59 @@ class Lane(Limited):
         super().connection_made(transport)
         self._peer = self.ground.questions.peer(pack(self.client[0]) if self.client else b"")
 
-    def begin(self) -> None:
-        """Start a request with only what the lane needs; ``take`` makes up for the rest."""
-        self.url = b""
-        self.expect_100_continue = False
-        self.headers = []
+    # -- reading -------------------------------------------------------------------------------
 
     def take(self) -> None:
-        """Answer a plain gate request; hand any other to the parent, whole."""
+        """Answer a plain gate request; leave any other to the parent."""
         path, _, query = self.url.partition(b"?")
         mount = mount_of(path)
-        if mount is None or not self._is_plain():
-            self._hand_over()
+        cycle = self.cycle
+        if (
+            mount is None
+            or not (cycle is None or cycle.response_complete)
+            or not _NOT_PLAIN.isdisjoint(self.fields)
+            or self.flow.write_paused
+            or self.transport.is_closing()
+            or b"#" in self.url
+        ):
+            super().take()
             return
         parser = self.parser
         keep_alive = parser.get_http_version() != "1.0" and parser.should_keep_alive()
-        self.cycle = pending = Pending(self, mount, keep_alive=keep_alive)  # type: ignore[assignment]
+        pending = Pending(self, mount, asked_at=self._now, keep_alive=keep_alive)
+        self.cycle = pending  # type: ignore[assignment]
         try:
             self._ask(pending, query)
         except Exception:
             log.exception("the lane failed")
             pending.undecided("failed")
 
-    def _is_plain(self) -> bool:
-        cycle, fields = self.cycle, self.fields
-        for name in _NOT_PLAIN:
-            if name in fields:
-                return False
-        return (
-            (cycle is None or cycle.response_complete)
-            and not self.flow.write_paused
-            and not self.transport.is_closing()
-            and not self.parser.should_upgrade()
-            and b"#" not in self.url
-        )
+    def on_message_complete(self) -> None:
+        if isinstance(self.cycle, Pending):  # and so without a body
+            self._phase, self._since = BETWEEN, self._now
+        else:
+            super().on_message_complete()
+
+    # -- asking --------------------------------------------------------------------------------
 
     def _ask(self, pending: Pending, query: bytes) -> None:
         ground = self.ground
         question = ground.questions.read(
-            pending.mount, self.parser.get_method(), query, headers=self.headers, peer=self._peer
+            pending.mount,
+            self.parser.get_method(),
+            query,
+            headers=self.headers,
+            fields=self.fields,
+            peer=self._peer,
         )
         if isinstance(question, Missing):
-            ground.counts.refused(question.encode())
-            pending.answer(ground.answers.deny(question, pending.mount))
+            pending.refuse(question)
             return
-        pending.question = question
-        pending.asked_at = self.loop.time()
-        digest = digest_of(question.token)
-        pending.shard = shard_of_text(question.token)
-        tail = ground.tail(
-            pending.shard,
-            digest,
-            address=question.address,
-            agent=question.agent,
-            write=question.write,
-        )
+        token, address, agent, write = pending.question = question
+        shard, digest = shard_of_text(token), digest_of(token)
+        pending.shard = shard
+        tail = ground.tail(shard, digest, address=address, agent=agent, write=write)
         ground.store.ask(pending, digest[:4], tail)
-
-    def _hand_over(self) -> None:
-        """Give the parent the request as if it had seen it from the start."""
-        url, headers, expect = self.url, self.headers, self.expect_100_continue
-        HttpToolsProtocol.on_message_begin(self)
-        self.url, self.headers, self.expect_100_continue = url, headers, expect
-        self.scope["headers"] = headers
-        super().take()
 
     def ask_slowly(self, pending: Pending) -> None:
         """Let the store take all the steps that this verdict needs."""
@@ -302,9 +316,8 @@ class Lane(Limited):
             log.exception("the lane failed")
             pending.answer(answers.unavailable())
         else:
-            allowed = verdict.allowed
             pending.answer(
                 answers.allow(verdict, pending.mount)
-                if allowed
+                if verdict.allowed
                 else answers.deny(verdict.word, pending.mount)
             )

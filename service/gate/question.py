@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -14,10 +14,11 @@ from service.core.secret import agent_digest
 MAX_TOKEN = 256
 READS = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE"))
 
-Headers = Iterable[tuple[bytes, bytes]]
+Header = tuple[bytes, bytes]
 
-# Everything but visible ASCII, and the comma, which joins two headers into one.
-_UNFIT = bytes(set(range(256)) - set(range(0x21, 0x7F)) | {0x2C})
+_SCHEMES = frozenset((b"token", b"bearer"))
+# Visible ASCII but the comma, which joins two headers into one.
+_FIT = bytes(set(range(0x21, 0x7F)) - {0x2C})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,14 +78,11 @@ class Questions:
 
     def __init__(self, asking: Asking) -> None:
         self.asking = asking
-        credentials = dict(_CREDENTIALS)
+        self._readers = dict(_CREDENTIALS)
         if asking.cookie:
-            credentials[b"cookie"] = _from_cookie
-        # Which headers of a request are looked at; what a value is used for is decided once.
-        self._credentials = credentials
+            self._readers[b"cookie"] = _from_cookie
+        self._others = frozenset(self._readers) - {b"authorization"}
         self._ip_header = asking.ip_header.encode()
-        methods = {mount.method_header for mount in MOUNTS if mount.method_header}
-        self._wanted = frozenset({*credentials, *methods, self._ip_header, b"user-agent"})
 
     def peer(self, address: bytes) -> tuple[bytes, bool]:
         """What a connection needs to know of its peer: (address, whether it is trusted)."""
@@ -96,70 +94,62 @@ class Questions:
         method: bytes,
         query: bytes,
         *,
-        headers: Headers,
+        headers: Sequence[Header],
+        fields: Mapping[bytes, bytes],
         peer: tuple[bytes, bool],
     ) -> Question | Missing:
         """The question that a request puts, or why it puts none.
 
-        *headers* have lower-case names; *peer* is what the method of that name said.
+        *headers* have lower-case names and *fields* is the dict of them; *peer* is what the method
+        of that name said.
         """
-        wanted = self._wanted
-        found = [header for header in headers if header[0] in wanted]
-        token = self._token(found, query)
-        if isinstance(token, Missing):
-            return token
         address, trusted = peer
-        agent = b""
-        for name, value in found:
-            if name == b"user-agent":
-                agent = value
-        if trusted:
-            address = self._client(found, address)
-        return Question(token, address, agent_digest(agent), _writes(mount, method, found, trusted))
-
-    def _token(self, found: list[tuple[bytes, bytes]], query: bytes) -> bytes | Missing:
-        token = None
-        for name, value in found:
-            reader = self._credentials.get(name)
-            text = reader(value) if reader is not None else None
-            if text is not None:
-                if token is not None and text != token:
-                    return Missing.AMBIGUOUS
-                token = text
-        if self.asking.query:
-            for text in _from_query(query):
-                if token is not None and text != token:
-                    return Missing.AMBIGUOUS
-                token = text
+        if (
+            len(fields) == len(headers)
+            and self._others.isdisjoint(fields)
+            and not self.asking.query
+        ):
+            # Nearly every request: a credential can stand in one place only.
+            value = fields.get(b"authorization")
+            token = None if value is None else _authorization(value)
+        else:
+            tokens = self._tokens(headers, query)
+            if len(tokens) > 1:
+                return Missing.AMBIGUOUS
+            token = tokens.pop() if tokens else None
         if token is None:
             return Missing.NONE
-        if not 0 < len(token) <= MAX_TOKEN or len(token.translate(None, _UNFIT)) != len(token):
+        if not 0 < len(token) <= MAX_TOKEN or token.translate(None, _FIT):
             return Missing.MALFORMED
-        return token
+        if trusted:
+            address = self._client(headers, address)
+        write = method not in READS if mount is EXT else not trusted or _writes(mount, headers)
+        return Question(token, address, agent_digest(fields.get(b"user-agent", b"")), write)
 
-    def _client(self, found: list[tuple[bytes, bytes]], peer: bytes) -> bytes:
-        values = [value.decode("latin-1") for name, value in found if name == self._ip_header]
+    def _tokens(self, headers: Iterable[Header], query: bytes) -> set[bytes]:
+        """Every different credential of a request, fit to be a token or not."""
+        readers = self._readers
+        found = [readers[name](value) for name, value in headers if name in readers]
+        if self.asking.query:
+            found += _from_query(query)
+        return {text for text in found if text is not None}
+
+    def _client(self, headers: Iterable[Header], peer: bytes) -> bytes:
+        values = [value.decode("latin-1") for name, value in headers if name == self._ip_header]
         claims = claims_of(self.asking.ip_header, values)
         return client_address(peer, claims, self.asking.trust)
 
 
-def _writes(mount: Mount, method: bytes, found: list[tuple[bytes, bytes]], trusted: bool) -> bool:
+def _writes(mount: Mount, headers: Iterable[Header]) -> bool:
     """Whether the client's request may change something; what is not known counts as a write."""
-    header = mount.method_header
-    if header is None:
-        return method not in READS
-    if not trusted:
-        return True
-    methods = [value for name, value in found if name == header]
+    methods = [value for name, value in headers if name == mount.method_header]
     return len(methods) != 1 or methods[0] not in READS
 
 
 def _authorization(value: bytes) -> bytes | None:
     """The credential of ``Authorization: Token|Bearer``; other schemes are not ours."""
     scheme, _, rest = value.partition(b" ")
-    if scheme.lower() not in (b"token", b"bearer"):
-        return None
-    return rest.strip(b" \t")
+    return rest.strip(b" \t") if scheme.lower() in _SCHEMES else None
 
 
 def _bare(value: bytes) -> bytes | None:

@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from uvicorn.server import ServerState
 
-from service.protocol import Limited, Limits
+from service.limits import Limits
+from service.protocol import Limited
 from tests.loopback import (
     GET,
     LAST,

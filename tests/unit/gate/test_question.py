@@ -41,7 +41,14 @@ def ask(
 ) -> Question | Missing:
     """What is read out of a request with these headers."""
     questions = Questions(asking)
-    return questions.read(mount, method, query, headers=headers, peer=questions.peer(peer))
+    return questions.read(
+        mount,
+        method,
+        query,
+        headers=headers,
+        fields=dict(headers),
+        peer=questions.peer(peer),
+    )
 
 
 def token_of(*headers: tuple[bytes, bytes], asking: Asking = PLAIN, query: bytes = b"") -> object:

@@ -294,3 +294,10 @@ async def connected(lane: Lane) -> Lane:
     """The lane once its connection stands."""
     assert "ok" == await word(lane, 9_999)
     return lane
+
+
+async def until(happened: Callable[[], bool]) -> None:
+    """Return when it has happened; TimeoutError when it never does."""
+    async with asyncio.timeout(NEVER_S):
+        while not happened():  # noqa: ASYNC110 - the condition is whatever a test says
+            await asyncio.sleep(0)

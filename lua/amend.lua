@@ -9,11 +9,12 @@
 -- ARGV[4] write   "w", "r", "" as it is
 -- ARGV[5] field   pairs of further fields and values follow; an empty value removes the field
 -- ARGV[6..] value
--- RETURNS ok expires_ms | unknown | revoked | evicted
+-- RETURNS ok expires_ms | unknown | revoked | evicted | expired
 -- CLOCK   server
 -- @include now_ms
 -- @include number_at
 -- @include bytes_of
+-- @include life_of
 
 local token = redis.call('HMGET', KEYS[1], 'h', 'o', 'd')
 local h, owner = token[1], token[2]
@@ -24,6 +25,8 @@ local counter = number_at(h, 5, 9)
 if token[3] == 'evicted' then return { 'evicted' } end
 if token[3] or counter <= number_at(state[1], 2, 6) then return { 'revoked' } end
 if state[2] and counter <= number_at(state[2], 1, 5) then return { 'evicted' } end
+local now = now_ms()
+if string.sub(h, 3, 3) == 's' and life_of(KEYS[1], h, now) <= 0 then return { 'expired' } end
 
 local life, stop, write = ARGV[2], number_at(h, 14, 19), ARGV[4]
 if life ~= '' then stop = life == 'f' and tonumber(ARGV[3]) or 0 end
@@ -42,6 +45,6 @@ local grave = number_at(h, 10, 13) * 1000
 if life == 'n' then
   redis.call('PERSIST', KEYS[1])
 elseif life == 'f' then
-  redis.call('PEXPIRE', KEYS[1], math.max(stop - now_ms(), 0) + grave)
+  redis.call('PEXPIRE', KEYS[1], math.max(stop - now, 0) + grave)
 end
 return { 'ok', stop }

@@ -65,8 +65,9 @@ if ARGV[3] ~= '' and ARGV[5] ~= 'replace' then
     if limit < known then return { 'trim' } end
     local h, left = old[1], life_of(KEYS[7], old[1], now)
     local slides, stop = string.sub(h, 3, 3) == 's' and idle > 0, number_at(h, 14, 19)
-    if number_at(h, 5, 9) > dead and left > 0 then
-      if ARGV[5] == 'reject' then return { 'conflict' } end
+    local other = string.sub(h, 2, 2) ~= string.sub(head, 2, 2)
+    if number_at(h, 5, 9) > (other and mark or dead) and left > 0 then
+      if other or ARGV[5] == 'reject' then return { 'conflict' } end
       if not slides then return { 'reused', number_at(h, 5, 9), old[3] or '', ends(h, left) } end
       -- A token that its absolute end leaves less than one idle time is not worth handing out.
       if stop == 0 or stop - now >= idle then

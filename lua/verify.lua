@@ -28,7 +28,7 @@ local letter = string.sub(h, 2, 2)
 local state = redis.call('HMGET', KEYS[2], owner, owner .. '\0' .. letter)
 if not state[1] then return { 'unknown', tag } end
 local at = string.find(ARGV[4], letter, 14, true)
-if not at then return { 'no_policy', tag } end
+if not at or string.sub(h, 1, 1) ~= '1' then return { 'no_policy', tag } end
 
 local mismatch, size = 0, string.byte(h, 20)
 local by_address, by_agent = string.byte(ARGV[4], at + 31, at + 32)

@@ -217,7 +217,8 @@ def _name(wish: Wish, head: Head) -> bytes:
         return b"label:" + wish.label.encode()
     if not wish.policy.reuse:
         return b""
-    bound = wish.policy.letter.encode() + head.prefix + b"\0" + head.agent
+    kind = wish.policy.letter.encode() + (b"w" if head.write else b"r")
+    bound = kind + head.prefix + b"\0" + head.agent
     return b"bind:" + hashlib.sha256(bound).digest()[:16]
 
 

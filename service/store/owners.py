@@ -64,8 +64,9 @@ class Owners:
 
     async def delete(self, name: str) -> None:
         """Remove the user; every token becomes unknown with the same write. NoSuchUser."""
-        word = await self._set(name, "-", "any", {})
+        # From the directory first: whoever makes the user again meanwhile is listed after it.
         await self.client.run((b"ZREM", self.keys.users, name))
+        word = await self._set(name, "-", "any", {})
         if word is Word.UNKNOWN:
             raise NoSuchUser(name)
 

@@ -48,6 +48,16 @@ async def test_an_end_in_the_past_expires_and_a_later_one_revives(rig: Rig):
     assert Word.OK == await rig.word(made)
 
 
+async def test_a_sliding_token_that_expired_stays_expired(rig: Rig):
+    """Only an end that was fixed can be moved; one that came by idleness cannot."""
+    made = await rig.make(policy=TOWER)
+    await rig.age(made, TOWER.idle_ms + MINUTE)
+
+    assert Word.EXPIRED == await amend(rig, made, write=False)
+    assert Word.EXPIRED == await amend(rig, made, life=Life.NEVER)
+    assert Word.EXPIRED == await rig.word(made)
+
+
 async def test_the_write_flag_can_be_taken_and_given(rig: Rig):
     """A token made read-only refuses writes and reads on."""
     made = await rig.make()

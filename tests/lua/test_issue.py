@@ -195,6 +195,14 @@ async def test_different_names_give_different_tokens(rig: Rig):
     assert 4 == len({each.digest for each in made})
 
 
+async def test_a_name_that_a_token_of_another_policy_bears_is_taken(rig: Rig):
+    """It is neither given away as if it were of this policy, nor lost."""
+    await rig.make(policy=NETBOX, name=b"label:a")
+    made = await rig.make(policy=PUPPET, name=b"label:a", conflict="reuse")
+
+    assert Word.CONFLICT == made.outcome.word
+
+
 async def test_rejecting_tells_a_live_name_only(rig: Rig):
     """A label in use is a conflict; the label of a dead token is free."""
     first = await rig.make(policy=NETBOX, name=b"label:a", conflict="reject")

@@ -169,6 +169,20 @@ async def test_a_policy_the_config_lost_is_no_verdict(rig: Rig):
         await other.use(made)
 
 
+async def test_a_head_of_another_layout_is_not_judged(rig: Rig):
+    """A later version's token is 503 on this node, and no 401."""
+    made = await rig.make()
+    head = await rig.field(made, "h") or b""
+    await rig.client.run((b"HSET", _keys(rig, made)[0], b"h", b"2" + head[1:]))
+
+    assert (
+        "no_policy"
+        == (await rig.call("verify", _keys(rig, made), HOME, CURL, b"1", rig.rules()))[0]
+    )
+    with pytest.raises(StoreDown):
+        await rig.use(made)
+
+
 async def test_every_reply_repeats_the_tag_of_the_digest(rig: Rig):
     """Whatever the verdict, its second part is the first four bytes of the digest asked about."""
     made = await rig.make()

@@ -57,7 +57,8 @@ def one(kind: str, log: str, calls: int, rounds: int) -> list[dict[str, Any]]:
         }
         for commands, _ in work.values():  # the first use of a token writes more
             cost_us(filler.pipe, commands)
-        name = f"{kind} {server.info('server').get('redis_version', '')}"
+        facts = server.info("server")
+        name = f"{kind} {facts.get('valkey_version') or facts['redis_version']}"
         return [
             {"server": name}
             | {

@@ -16,7 +16,7 @@ from service.core.secret import agent_digest
 from service.model import Head, Life, Policy
 from service.store.client import Client
 from service.store.keys import Keys
-from service.store.lane import Lane
+from service.store.lane import Asker, Lane
 from service.store.resp import VerifyTail, Wire
 from service.store.scripts import load_all
 from service.store.store import pack_rules
@@ -202,7 +202,7 @@ class Told:
     took_s: float
 
 
-class Asked:
+class Asked(Asker):
     """An asker that writes down every call; *then* is run in each of them, and may raise."""
 
     def __init__(self, digest: bytes, then: Callable[[], object] | None = None) -> None:

@@ -15,7 +15,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service.config import Config, load
 from service.gate.answer import Answers
 from service.gate.asgi import Gate
-from service.gate.counts import Counts
 from service.gate.lane import Ground
 from service.gate.question import Asking, Questions
 from service.house import House, build
@@ -138,7 +137,7 @@ class App:
             answers=self._answers,
             store=self._lane,
             tail=VerifyTail(store.keys, store.rules),
-            counts=Counts(),
+            header_count=self.config.server.header_count,
         )
 
     def _watch_for_the_end(self) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from uvicorn.config import Config
@@ -21,9 +22,11 @@ from service.core.tokens import Tokens
 from service.errors import StoreDown
 from service.gate.answer import Answer, Answers, lines, quoted
 from service.gate.counts import Counts
-from service.gate.question import Missing, Mount, Question, Questions, mount_of
+from service.gate.question import Header, Missing, Mount, Question, Questions, mount_of
+from service.gate.scan import Scanner
 from service.model import Word
 from service.protocol import BETWEEN, Limited
+from service.store.lane import Asker
 from service.store.lane import Lane as StoreLane
 from service.store.resp import VerifyTail
 
@@ -31,6 +34,7 @@ log = logging.getLogger(__name__)
 
 # A request with one of these has a body, or wants something before its answer.
 _NOT_PLAIN = frozenset((b"content-length", b"transfer-encoding", b"expect", b"upgrade"))
+LONGEST_METHOD = len(b"OPTIONS /authz/")
 _CLOSE = b"connection: close\r\n\r\n"
 _WRITES = ord("w")
 # Verdicts that end here; any other word needs a further step, which the store knows.
@@ -60,14 +64,15 @@ class Ground:
         answers: Answers,
         store: StoreLane,
         tail: VerifyTail,
-        counts: Counts,
+        header_count: int,
     ) -> None:
+        self.scanner = Scanner(questions, header_count)
         self.tokens = tokens
         self.questions = questions
         self.answers = answers
         self.store = store
         self.tail = tail
-        self.counts = counts
+        self.counts = Counts()
         self._policies = {
             ord(letter): policy.name.encode() for letter, policy in tokens.store.policies.items()
         }
@@ -93,6 +98,8 @@ class Ground:
         kind = (mount, head[1], head[3], left_ms >= 0)
         form = self._forms.get(kind) or self._form(kind)
         number = int.from_bytes(head[4:9] + shard, "big")  # counter * 65536 + shard
+        if left_ms < 0:
+            return form % (quoted(owner), number)
         return form % (quoted(owner), number, left_ms // 1000)
 
     def _form(self, kind: tuple[Mount, int, int, bool]) -> bytes:
@@ -130,7 +137,7 @@ class _Deaf:
         """Wake nobody."""
 
 
-class Pending:
+class Pending(Asker):
     """One request under way; to the parent class it is a request cycle like its own."""
 
     __slots__ = (
@@ -242,8 +249,37 @@ class Lane(Limited):
 
     # -- reading -------------------------------------------------------------------------------
 
+    def data_received(self, data: bytes) -> None:
+        """Answer one plain gate request that came whole; leave anything else to the parser."""
+        cycle = self.cycle
+        if (
+            self._phase <= BETWEEN
+            and data.find(b" /authz/", 0, LONGEST_METHOD) > 0
+            and len(data) <= self.limits.header_bytes
+            and (cycle is None or cycle.response_complete)
+            and self._is_open()
+        ):
+            head = self.ground.scanner.scan(data)
+            if head is not None:
+                self._now = self._since = self.loop.time()
+                self._phase = BETWEEN
+                mount, method, query, headers, fields = head
+                pending = Pending(self, mount, asked_at=self._now, keep_alive=True)
+                self._ask(pending, method, query, headers=headers, fields=fields)
+                return
+        super().data_received(data)
+
+    def _is_open(self) -> bool:
+        """Whether an answer can be written, and one more request be taken in."""
+        return not (
+            self.flow.write_paused
+            or self._draining
+            or self.transport.is_closing()
+            or len(self.tasks) >= self.limits.in_flight
+        )
+
     def take(self) -> None:
-        """Answer a plain gate request; leave any other to the parent."""
+        """Answer a plain gate request that came in pieces; leave any other to the parent."""
         path, _, query = self.url.partition(b"?")
         mount = mount_of(path)
         cycle = self.cycle
@@ -251,21 +287,16 @@ class Lane(Limited):
             mount is None
             or not (cycle is None or cycle.response_complete)
             or not _NOT_PLAIN.isdisjoint(self.fields)
-            or self.flow.write_paused
-            or self.transport.is_closing()
             or b"#" in self.url
+            or not self._is_open()
         ):
             super().take()
             return
         parser = self.parser
         keep_alive = parser.get_http_version() != "1.0" and parser.should_keep_alive()
         pending = Pending(self, mount, asked_at=self._now, keep_alive=keep_alive)
-        self.cycle = pending  # type: ignore[assignment]
-        try:
-            self._ask(pending, query)
-        except Exception:
-            log.exception("the lane failed")
-            pending.undecided("failed")
+        method = parser.get_method()
+        self._ask(pending, method, query, headers=self.headers, fields=self.fields)
 
     def on_message_complete(self) -> None:
         if isinstance(self.cycle, Pending):  # and so without a body
@@ -275,24 +306,32 @@ class Lane(Limited):
 
     # -- asking --------------------------------------------------------------------------------
 
-    def _ask(self, pending: Pending, query: bytes) -> None:
+    def _ask(
+        self,
+        pending: Pending,
+        method: bytes,
+        query: bytes,
+        *,
+        headers: Sequence[Header],
+        fields: Mapping[bytes, bytes],
+    ) -> None:
         ground = self.ground
-        question = ground.questions.read(
-            pending.mount,
-            self.parser.get_method(),
-            query,
-            headers=self.headers,
-            fields=self.fields,
-            peer=self._peer,
-        )
-        if isinstance(question, Missing):
-            pending.refuse(question)
-            return
-        token, address, agent, write = pending.question = question
-        shard, digest = shard_of_text(token), digest_of(token)
-        pending.shard = shard
-        tail = ground.tail(shard, digest, address=address, agent=agent, write=write)
-        ground.store.ask(pending, digest[:4], tail)
+        self.cycle = pending  # type: ignore[assignment]
+        try:
+            question = ground.questions.read(
+                pending.mount, method, query, headers=headers, fields=fields, peer=self._peer
+            )
+            if isinstance(question, Missing):
+                pending.refuse(question)
+                return
+            token, address, agent, write = pending.question = question
+            shard, digest = shard_of_text(token), digest_of(token)
+            pending.shard = shard
+            tail = ground.tail(shard, digest, address=address, agent=agent, write=write)
+            ground.store.ask(pending, digest[:4], tail)
+        except Exception:
+            log.exception("the lane failed")
+            pending.undecided("failed")
 
     def ask_slowly(self, pending: Pending) -> None:
         """Let the store take all the steps that this verdict needs."""

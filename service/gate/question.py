@@ -83,6 +83,11 @@ class Questions:
             self._readers[b"cookie"] = _from_cookie
         self._others = frozenset(self._readers) - {b"authorization"}
         self._ip_header = asking.ip_header.encode()
+        self.credentials = frozenset(self._readers)
+        """Names of the headers that may hold a secret."""
+        methods = {mount.method_header for mount in MOUNTS if mount.method_header}
+        self.wanted = self.credentials | methods | {self._ip_header, b"user-agent"}
+        """Names of all headers that ``read`` looks at."""
 
     def peer(self, address: bytes) -> tuple[bytes, bool]:
         """What a connection needs to know of its peer: (address, whether it is trusted)."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,12 +19,11 @@ from redis.exceptions import NoScriptError, RedisError, ResponseError
 from redis.maint_notifications import MaintNotificationsConfig
 
 from service.errors import StoreDown
-from service.store.resp import Wire
+from service.store.resp import Wire, code_of
 from service.store.scripts import Script
 
 log = logging.getLogger(__name__)
 
-_CODE = re.compile(r"\b(READONLY|NOREPLICAS|MISCONF|OOM|MASTERDOWN|CLUSTERDOWN)\b")
 _ELSEWHERE = {"readonly", "noreplicas", "masterdown", "clusterdown"}
 """What a server says that is not, or no longer, the one to ask."""
 
@@ -155,7 +153,8 @@ class Client:
         user, password = credentials if len(credentials) == 2 else ("", credentials[0])
         auth = (b"AUTH", user or "default", password) if password else ()
         steps: list[Command] = [(b"HELLO", 2, *auth, b"SETNAME", "tokenhouse-verify")]
-        steps.append((b"SELECT", made.db))
+        if made.db:
+            steps.append((b"SELECT", made.db))
         replies = await wire.exchange(b"".join(made.pack_commands(steps)), len(steps))
         facts = dict(zip(replies[0][::2], replies[0][1::2], strict=False))
         return int(bytes(facts[b"version"]).split(b".")[0]) >= 7
@@ -247,6 +246,5 @@ def _reason(error: RedisError) -> str:
 
     redis-py takes the code off where it knows it, and 6.2 wraps what a script met.
     """
-    text = str(error)
-    wrapped = _CODE.search(text)
-    return (wrapped[0] if wrapped else error.status_code or text.split(" ", 1)[0]).lower()
+    code = code_of(str(error))
+    return (code if code.isupper() else error.status_code or code).lower()

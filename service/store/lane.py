@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 import hiredis
 
-from service.store.resp import Wire, bulk, head_of, ignore
+from service.store.resp import Wire, bulk, code_of, head_of, ignore
 from service.store.scripts import Script
 
 log = logging.getLogger(__name__)
@@ -31,28 +31,29 @@ EAGER_S = 0.05
 _ELSEWHERE = ("READONLY", "NOREPLICAS", "MASTERDOWN", "LOADING", "CLUSTERDOWN", "MOVED", "ASK")
 
 
-class Asker(Protocol):
-    """Who waits for a verdict: called exactly once, and not expected to raise."""
+class Asker:
+    """One question and who waits for its verdict; told exactly once, by either method.
+
+    The lane keeps its own notes in the same object, since one is made for every request. *waits*
+    until it was told; *unknown* is verify's reply while the mark of birth is looked for.
+    """
+
+    __slots__ = ("deadline", "sent_again", "tag", "tail", "unknown", "waits")
+
+    tag: bytes
+    tail: bytes
+    deadline: float
+    sent_again: bool
+    unknown: list[Any] | None
+    waits: bool
 
     def decided(self, reply: list[Any]) -> None:
-        """The script's reply."""
+        """Take the script's reply; not expected to raise."""
+        raise NotImplementedError
 
     def undecided(self, reason: str) -> None:
-        """There is none, and why in a word (always 503)."""
-
-
-class Entry:
-    """One question under way; *unknown* is verify's reply while the mark of birth is looked for."""
-
-    __slots__ = ("asker", "deadline", "sent_again", "tag", "tail", "unknown")
-
-    def __init__(self, asker: Asker, *, tag: bytes, tail: bytes, deadline: float) -> None:
-        self.asker: Asker | None = asker
-        self.tag = tag
-        self.tail = tail
-        self.deadline = deadline
-        self.sent_again = False
-        self.unknown: list[Any] | None = None
+        """There is no verdict, and why in a word (always 503); not expected to raise."""
+        raise NotImplementedError
 
 
 class Dial(Protocol):
@@ -87,8 +88,9 @@ class Lane:
         self._loop = asyncio.get_running_loop()
         self._wire: Wire | None = None
         self._fenced = False
-        self._sent: deque[Entry] = deque()  # in the order of the replies to come
-        self._waiting: deque[Entry] = deque()  # for a connection
+        self._head = self._heads[False]
+        self._sent: deque[Asker] = deque()  # in the order of the replies to come
+        self._waiting: deque[Asker] = deque()  # for a connection
         self._out: list[bytes] = []
         self._sweeping = False
         self._wanted = asyncio.Event()
@@ -100,39 +102,43 @@ class Lane:
     # -- asking --------------------------------------------------------------------------------
 
     def ask(self, asker: Asker, tag: bytes, tail: bytes) -> None:
-        """Run verify; *tail* is the command after the script (see ``verify_tail``)."""
+        """Run verify; *tag* begins the digest, *tail* follows the script (``VerifyTail``)."""
         wire = self._wire
         under_way = len(self._sent) + len(self._waiting)
         if under_way >= self._most or (wire is not None and wire.paused):
+            asker.waits = False
             asker.undecided("overloaded")
             return
-        deadline = self._loop.time() + self._timeout_s
-        entry = Entry(asker, tag=tag, tail=tail, deadline=deadline)
+        now = self._loop.time()
+        asker.tag, asker.tail = tag, tail
+        asker.deadline = now + self._timeout_s
+        asker.sent_again, asker.unknown, asker.waits = False, None, True
         if not under_way:
-            self._quiet_since = deadline - self._timeout_s
+            self._quiet_since = now
         if not self._sweeping:
-            self._sweeping = True
-            self._loop.call_later(self._timeout_s / 8, self._sweep)
+            self._watch()
         if wire is None:
-            self._waiting.append(entry)
+            self._waiting.append(asker)
             self._wanted.set()
         else:
-            self._send(entry, self._heads[self._fenced] + tail)
+            self._send(asker, self._head + tail)
 
-    def _send(self, entry: Entry, command: bytes) -> None:
-        self._sent.append(entry)
+    def _send(self, asker: Asker, command: bytes) -> None:
+        self._sent.append(asker)
         if not self._out:
             self._loop.call_soon(self._flush)
         self._out.append(command)
 
-    def _send_again(self, entry: Entry) -> None:
+    def _send_again(self, asker: Asker) -> None:
         """Ask from the start, on whatever connection there is."""
-        entry.unknown = None
+        asker.unknown = None
+        if not self._sweeping:
+            self._watch()
         if self._wire is None:
-            self._waiting.append(entry)
+            self._waiting.append(asker)
             self._wanted.set()
         else:
-            self._send(entry, self._heads[self._fenced] + entry.tail)
+            self._send(asker, self._head + asker.tail)
 
     def _flush(self) -> None:
         out, self._out = self._out, []
@@ -142,89 +148,103 @@ class Lane:
     # -- hearing -------------------------------------------------------------------------------
 
     def _heard(self, reply: Any) -> None:
-        entry = self._sent.popleft()
-        if type(reply) is not list or entry.unknown is not None:
-            self._heard_other(entry, reply)
-        elif reply[1] != entry.tag:
+        if not self._sent:
+            log.critical("redis answered what nobody asked: connection dropped")
+            self._drop()
+            return
+        asker = self._sent.popleft()
+        if type(reply) is not list or asker.unknown is not None:
+            self._heard_other(asker, reply)
+        elif len(reply) < 2 or reply[1] != asker.tag:
             log.critical("redis answered another question: connection dropped")
-            self._abandon(entry, "crossed replies")
+            self._abandon(asker, "crossed replies")
         elif reply[0] == b"unknown":
             # Whose store is empty must not be told that his token is: first, is this our store?
-            entry.unknown = reply
-            self._send(entry, self._born)
-        elif entry.asker is not None:
-            self._decide(entry, reply)
+            asker.unknown = reply
+            self._send(asker, self._born)
+        elif asker.waits:
+            self._decide(asker, reply)
 
     @staticmethod
-    def _decide(entry: Entry, reply: list[Any]) -> None:
-        asker, entry.asker = entry.asker, None
-        if asker is None:
-            return
+    def _decide(asker: Asker, reply: list[Any]) -> None:
+        asker.waits = False
         try:
             asker.decided(reply)
         except Exception:
             # He was told, so nobody may tell him again; the connection and the order are sound.
             log.exception("an asker failed")
 
-    def _heard_other(self, entry: Entry, reply: Any) -> None:
+    @staticmethod
+    def _fail(asker: Asker, reason: str) -> None:
+        if asker.waits:
+            asker.waits = False
+            try:
+                asker.undecided(reason)
+            except Exception:
+                log.exception("an asker failed")
+
+    def _heard_other(self, asker: Asker, reply: Any) -> None:
         """An error, or the answer to the second question: is the mark of birth there?"""
         if isinstance(reply, hiredis.HiredisError):
-            self._faulted(entry, str(reply))
-        elif entry.unknown is None or isinstance(reply, list):
-            self._abandon(entry, "crossed replies")
+            self._faulted(asker, str(reply))
+        elif asker.unknown is None or not isinstance(reply, bytes | None):
+            log.critical("redis answered another question: connection dropped")
+            self._abandon(asker, "crossed replies")
         elif reply is None:
-            self._fail(entry, "not set up")
-        else:
-            self._decide(entry, entry.unknown)
+            self._fail(asker, "not set up")
+        elif asker.waits:
+            self._decide(asker, asker.unknown)
 
-    def _abandon(self, first: Entry, reason: str) -> None:
-        """Trust nothing more of this connection: everything under way is undecided."""
-        lost, self._sent = self._sent, deque()
+    def _drop(self) -> None:
         if self._wire is not None:
             self._wire.drop()
-        for entry in (first, *lost):
-            self._fail(entry, reason)
 
-    def _faulted(self, entry: Entry, text: str) -> None:
+    def _abandon(self, first: Asker, reason: str) -> None:
+        """Trust nothing more of this connection: everything under way is undecided."""
+        lost, self._sent = self._sent, deque()
+        self._drop()
+        for asker in (first, *lost):
+            self._fail(asker, reason)
+
+    def _faulted(self, asker: Asker, text: str) -> None:
         """Deal with an error in place of a reply."""
-        word = text.split(" ", 1)[0]
-        if entry.asker is None:
+        word = code_of(text)
+        if not asker.waits:
             return
         if "NOSCRIPT" in text[:40]:
-            self._send(entry, self._sources[self._fenced] + entry.tail)
-        elif word == "TRYAGAIN" and self._loop.time() + AGAIN_S < entry.deadline:
-            self._loop.call_later(AGAIN_S, self._send_again, entry)
+            self._send(asker, self._sources[self._fenced] + asker.tail)
+        elif word == "TRYAGAIN" and self._loop.time() + AGAIN_S < asker.deadline:
+            self._loop.call_later(AGAIN_S, self._send_again, asker)
         else:
             log.error("redis refused: %s", word)
-            self._fail(entry, word.lower())
+            self._fail(asker, word.lower())
             if word in _ELSEWHERE:
                 self._look_again()
 
     def _look_again(self) -> None:
         """Connect anew, at most once a second: the address may lead elsewhere by now."""
-        if self._wire is not None and self._loop.time() - self._made_at > BACK_OFF_S[1]:
-            self._wire.drop()
-
-    @staticmethod
-    def _fail(entry: Entry, reason: str) -> None:
-        asker, entry.asker = entry.asker, None
-        if asker is not None:
-            asker.undecided(reason)
+        if self._loop.time() - self._made_at > BACK_OFF_S[1]:
+            self._drop()
 
     # -- deadlines -----------------------------------------------------------------------------
 
     def _sweep(self) -> None:
         """Turn away whose deadline has passed; his place stays, so that the order holds."""
         now = self._loop.time()
-        for entry in self._sent:
-            if entry.deadline <= now:
-                self._fail(entry, "timeout")
+        for asker in self._sent:
+            if asker.deadline <= now:
+                self._fail(asker, "timeout")
         while self._waiting and self._waiting[0].deadline <= now:
             self._fail(self._waiting.popleft(), "timeout")
         self._check_silence(now)
-        self._sweeping = bool(self._sent or self._waiting)
-        if self._sweeping:
-            self._loop.call_later(self._timeout_s / 8, self._sweep)
+        if self._sent or self._waiting:
+            self._watch()
+        else:
+            self._sweeping = False
+
+    def _watch(self) -> None:
+        self._sweeping = True
+        self._loop.call_later(self._timeout_s / 8, self._sweep)
 
     def _check_silence(self, now: float) -> None:
         wire = self._wire
@@ -241,40 +261,51 @@ class Lane:
     async def _keep_connected(self) -> None:
         pause_s = BACK_OFF_S[0]
         while True:
-            try:
-                async with asyncio.timeout(self._timeout_s):
-                    wire, self._fenced = await self._dial(self._new_wire)
-            except Exception as error:
-                log.debug("no connection for verify: %s", type(error).__name__)
+            if await self._connect():
+                await self._lost.wait()
+                if self._loop.time() - self._made_at > BACK_OFF_S[1]:
+                    pause_s = BACK_OFF_S[0]
+            else:
                 self._turn_away()
-                await self._rest(pause_s)
-                pause_s = min(pause_s * 2, BACK_OFF_S[1])
-                continue
-            pause_s = BACK_OFF_S[0]
-            self._lost.clear()
-            self._made_at = self._quiet_since = self._loop.time()
-            wire.on_reply = self._heard
-            self._wire = wire
-            self._send_waiting()
-            await self._lost.wait()
+            await self._rest(pause_s)
+            pause_s = min(pause_s * 2, BACK_OFF_S[1])
+
+    async def _connect(self) -> bool:
+        """Make a connection and send on it whatever waits."""
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                wire, self._fenced = await self._dial(self._new_wire)
+        except Exception as error:
+            log.debug("no connection for verify: %s", type(error).__name__)
+            return False
+        if wire.lost:
+            return False
+        self._head = self._heads[self._fenced]
+        self._lost.clear()
+        self._made_at = self._quiet_since = self._loop.time()
+        wire.on_reply = self._heard
+        self._wire = wire
+        self._send_waiting()
+        return True
 
     def _new_wire(self) -> Wire:
         return Wire(ignore, self._gone)
 
     def _send_waiting(self) -> None:
         waiting, self._waiting = self._waiting, deque()
-        for entry in waiting:
-            if entry.asker is not None:
-                self._send_again(entry)
+        for asker in waiting:
+            if asker.waits:
+                self._send_again(asker)
 
     def _turn_away(self) -> None:
         waiting, self._waiting = self._waiting, deque()
-        for entry in waiting:
-            self._fail(entry, "unreachable")
+        for asker in waiting:
+            self._fail(asker, "unreachable")
 
     async def _rest(self, pause_s: float) -> None:
         """Wait before the next attempt, less when somebody comes."""
-        self._wanted.clear()
+        if not self._waiting:
+            self._wanted.clear()
         jittered = pause_s * random.uniform(0.5, 1.0)  # noqa: S311 - spreads nodes, hides nothing
         if jittered <= EAGER_S:
             await asyncio.sleep(jittered)
@@ -292,14 +323,14 @@ class Lane:
         self._wire = None
         self._out.clear()
         lost, self._sent = self._sent, deque()
-        for entry in lost:
-            if entry.asker is None:
+        for asker in lost:
+            if not asker.waits:
                 continue
-            if entry.sent_again:
-                self._fail(entry, "unreachable")
+            if asker.sent_again:
+                self._fail(asker, "unreachable")
             else:
-                entry.sent_again = True
-                self._send_again(entry)
+                asker.sent_again = True
+                self._send_again(asker)
         self._lost.set()
 
     async def aclose(self) -> None:
@@ -309,5 +340,5 @@ class Lane:
         wire, self._wire = self._wire, None
         if wire is not None:
             wire.drop()
-        for entry in (*self._sent, *self._waiting):
-            self._fail(entry, "closing")
+        for asker in (*self._sent, *self._waiting):
+            self._fail(asker, "closing")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -24,6 +25,8 @@ class Wire(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self.paused = False
         self.heard = False
+        self.lost = False
+        self._exchange: asyncio.Future[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport  # type: ignore[assignment]
@@ -48,6 +51,9 @@ class Wire(asyncio.Protocol):
         self.paused = False
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self.lost = True
+        if self._exchange is not None and not self._exchange.done():
+            self._exchange.set_exception(ConnectionResetError())
         self._on_lost(self)
 
     def write(self, data: bytes) -> None:
@@ -58,7 +64,7 @@ class Wire(asyncio.Protocol):
     async def exchange(self, commands: bytes, count: int) -> list[Any]:
         """Send *commands* and give their *count* replies; OSError when one is an error."""
         replies: list[Any] = []
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        done = self._exchange = asyncio.get_running_loop().create_future()
 
         def collect(reply: Any) -> None:
             replies.append(reply)
@@ -110,6 +116,16 @@ class VerifyTail:
         tag = shard.hex().encode()
         form = self._known if address else self._unknown
         return form % (tag, digest, tag, address, agent, b"1" if write else b"0")
+
+
+# What Redis 6.2 hides in the middle of a text about the script that met it.
+_CODE = re.compile(r"\b(READONLY|NOREPLICAS|MISCONF|OOM|MASTERDOWN|CLUSTERDOWN)\b")
+
+
+def code_of(text: str) -> str:
+    """The code of an error that Redis answered; the rest of *text* may quote what we sent."""
+    hidden = _CODE.search(text)
+    return hidden[0] if hidden else text.split(" ", 1)[0]
 
 
 def bulk(part: bytes) -> bytes:

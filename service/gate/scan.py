@@ -1,0 +1,115 @@
+"""Reads the head of a plain gate request without the HTTP parser. Pure, and strict.
+
+Gateways send the same lines over and over: what a line means is worked out once and looked up from
+then on. Lines with a credential are never kept. Whatever is not plainly right, wants more than an
+answer, or says anything twice, is left to the parser and to those who know what to make of it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from service.gate.question import Header, Mount, Questions, mount_of
+
+KEPT = 2048
+"""Lines kept at most; when there are more, all are forgotten."""
+LONGEST = 512
+"""Bytes of the longest line that is kept."""
+
+# RFC 9110 §5.6.2 and §5.5: a token, a colon, and a value of visible characters, blanks and such.
+_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\t\x20-\x7e\x80-\xff]*)")
+_REQUEST = re.compile(rb"([A-Z]+) (/[A-Za-z0-9/._~!$&'()*+,;=:@%?-]*) HTTP/1\.1")
+# With one of these a request has a body, or is about the connection: not plain.
+_NOT_PLAIN = frozenset(
+    (
+        b"content-length",
+        b"transfer-encoding",
+        b"expect",
+        b"upgrade",
+        b"connection",
+        b"proxy-connection",
+    )
+)
+_METHODS = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS", b"TRACE"))
+
+
+class Head(NamedTuple):
+    """A plain request: *headers* are those the gate reads, each of them once."""
+
+    mount: Mount
+    method: bytes
+    query: bytes
+    headers: list[Header]
+    fields: dict[bytes, bytes]
+
+
+class _Unfit(Exception):
+    """A line that makes its request one for the parser."""
+
+
+class Scanner:
+    """Remembers lines; one for all connections of a process."""
+
+    def __init__(self, questions: Questions, header_count: int) -> None:
+        self._wanted = questions.wanted
+        self._secret = questions.credentials
+        self._count = header_count
+        self._lines: dict[bytes, Header | None] = {}
+        self._requests: dict[bytes, tuple[Mount, bytes, bytes]] = {}
+
+    def scan(self, data: bytes) -> Head | None:
+        """The one request that *data* is, whole; None when it is anything else."""
+        lines = data.split(b"\r\n")
+        # The head, an empty line, and nothing behind it.
+        if len(lines) > self._count + 3 or lines.pop() or lines.pop() or b"" in lines:
+            return None
+        try:
+            request = self._requests.get(lines[0]) or self._request(lines[0])
+            headers: list[Header] = []
+            hosts, known = 0, self._lines
+            for line in lines[1:]:
+                header = known[line] if line in known else self._header(line)
+                if header is not None:
+                    headers.append(header)
+                    hosts += header[0] == b"host"
+        except _Unfit:
+            return None
+        fields = dict(headers)
+        if hosts != 1 or len(fields) != len(headers):
+            return None
+        return Head(*request, headers, fields)
+
+    def _request(self, line: bytes) -> tuple[Mount, bytes, bytes]:
+        found = _REQUEST.fullmatch(line)
+        if found is None or found[1] not in _METHODS:
+            raise _Unfit
+        path, _, query = found[2].partition(b"?")
+        mount = mount_of(path)
+        if mount is None:
+            raise _Unfit
+        if len(line) <= LONGEST and not query:
+            if len(self._requests) >= KEPT:
+                self._requests.clear()
+            self._requests[line] = mount, found[1], query
+        return mount, found[1], query
+
+    def _header(self, line: bytes) -> Header | None:
+        """What *line* says: None for a header that the gate does not read."""
+        found = _LINE.fullmatch(line)
+        if found is None:
+            raise _Unfit
+        name, value = found[1].lower(), found[2]
+        if value[-1:].isspace() or (name in _NOT_PLAIN and not _stays_open(name, value)):
+            raise _Unfit
+        header = (name, value) if name == b"host" or name in self._wanted else None
+        if len(line) <= LONGEST and name not in self._secret:
+            if len(self._lines) >= KEPT:
+                self._lines.clear()
+            self._lines[line] = header
+        return header
+
+
+def _stays_open(name: bytes, value: bytes) -> bool:
+    """The one thing about the connection that many clients say and that changes nothing."""
+    return name == b"connection" and value.lower() == b"keep-alive"

@@ -109,7 +109,8 @@ def twins(request: pytest.FixtureRequest, server: Server) -> Iterator[Twins]:
     yield Twins(nodes[0], nodes[1], tokens, trusting=request.param == "trusting")
     for node in nodes:
         node.stop()
-        assert not [line for line in node.lines if "failed" in line or "Traceback" in line]
+    said = [line for node in nodes for line in node.lines]
+    assert not [line for line in said if "failed" in line or "Traceback" in line]
 
 
 # -- requests ------------------------------------------------------------------------------------
@@ -247,15 +248,15 @@ PLAIN = [
 ]
 """Requests that come whole and alone, as a lane would like them best."""
 
-FLAWS = st.one_of(
-    st.binary(max_size=2),
-    st.sampled_from(
-        "\r|\n|\r\n|\r\n\r\n|\0|\t| |:|\x7f|\x80|\xff|\x0b|#|?|//|%|,|\r\n |\r\n:|close|\r\nHost: b"
-        "|\r\nConnection: close|\r\nContent-Length: 0|\r\nExpect: 100-continue|\r\nUpgrade: h2c"
-        "|\r\nauthorization: Token x|\r\nTransfer-Encoding: chunked|\r\nProxy-Connection: close"
-        "|\r\nKeep-Alive: timeout=5|\r\nuser-agent: b|\r\nX_Auth_Token: x|HTTP/1.0|1.0".split("|")
-    ).map(lambda text: text.encode("latin-1")),
-)
+ODD = [
+    b"\r", b"\n", b"\r\n", b"\r\n\r\n", b"\0", b"\t", b" ", b":", b"\x7f", b"\x80", b"\xff",
+    b"\x0b", b"#", b"?", b"//", b"%", b",", b"\r\n ", b"\r\n:", b"close", b"\r\nHost: b",
+    b"\r\nConnection: close", b"\r\nContent-Length: 0", b"\r\nExpect: 100-continue",
+    b"\r\nUpgrade: h2c", b"\r\nauthorization: Token x", b"\r\nTransfer-Encoding: chunked",
+    b"\r\nProxy-Connection: close", b"\r\nKeep-Alive: timeout=5", b"\r\nuser-agent: b",
+    b"\r\nX_Auth_Token: x", b"HTTP/1.0", b"1.0",
+]  # fmt: skip
+FLAWS = st.binary(max_size=2) | st.sampled_from(ODD)
 
 
 @given(st.sampled_from(PLAIN), st.integers(0, 200), st.integers(0, 3), FLAWS)
@@ -270,6 +271,18 @@ def test_a_flaw_in_a_plain_request_is_seen_by_both(
     fast, slow = twins.ask(data, apart=ends)
 
     assert same(slow, fast), f"{data!r}\nlane:    {fast!r}\nwithout: {slow!r}"
+
+
+@pytest.mark.parametrize("size", [16_383, 16_384, 16_385])
+@pytest.mark.parametrize("count", [1, 99, 100, 101])
+def test_a_head_may_be_as_large_on_both(twins: Twins, size: int, count: int) -> None:
+    """The last byte and the last header that are allowed are the same, in one packet."""
+    head = filled(GET[:-2] + b"X: y\r\n" * (count - 3), twins.tokens)
+    pad = b"X-Pad: %b\r\n\r\n" % (b"x" * (size - len(head) - 11))
+    fast, slow = twins.ask(head + pad, apart=True)
+
+    assert same(slow, fast), f"lane:    {fast!r}\nwithout: {slow!r}"
+    assert (200 if size <= 16_384 and count <= 100 else 431) == statuses(fast)[0]
 
 
 USE = (

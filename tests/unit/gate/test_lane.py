@@ -55,6 +55,21 @@ def test_a_connection_is_kept_for_a_hundred_requests(gate: Gate) -> None:
             assert "connection" not in answers[0].headers
 
 
+def test_thousands_of_different_lines_do_not_change_what_a_line_means(gate: Gate) -> None:
+    """Whatever a node remembers of earlier requests, each is answered for what it says itself."""
+    with gate.connect() as sock:
+        for turn, text in enumerate(islice(cycle(gate.texts), 3_000)):
+            path, line = f"/authz/ext/{turn} ".encode(), b"User-Agent: agent/%d" % turn
+            lines = [
+                line,
+                b"X-Forwarded-For: 1.2.%d.%d" % divmod(turn, 256),
+                b"Cookie: a=%d" % turn,
+            ]
+            sock.sendall(ask(text, *lines).replace(b"/authz/ext/x?y=1 ", path))
+
+            assert [gate.owner(text)] == shown(receive(sock))
+
+
 @pytest.mark.parametrize(
     ("version", "lines"),
     [

@@ -191,10 +191,9 @@ def closes(liar: Liar) -> None:
 def greets_and_closes(liar: Liar) -> None:
     """Every connection ends behind a right greeting."""
 
-    def act(link: Link, command: Command) -> None:
-        link.say(greeting(link, command))
-        if command[0] == b"SELECT":
-            link.cut()
+    def act(link: Link, command: Command) -> bytes:
+        asyncio.get_running_loop().call_soon(link.cut)
+        return greeting(link, command)
 
     liar.greet = act
 

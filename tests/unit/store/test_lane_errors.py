@@ -89,7 +89,7 @@ async def test_try_again_is_asked_again_within_the_deadline():
             assert told.took_s < 2 * SHORT_S
 
 
-@pytest.mark.parametrize("times", range(1, 16))
+@pytest.mark.parametrize("times", [1, 4, 6, 8, 10, 12])
 async def test_silence_after_try_again_ends_at_the_deadline(times: int):
     """Between two attempts a question lies in no queue, and must not be forgotten there."""
     again = says(b"-TRYAGAIN Multiple keys request during rehashing of slot\r\n")

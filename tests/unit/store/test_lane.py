@@ -194,8 +194,9 @@ async def test_a_stopped_server_lets_nobody_wait_and_is_back_within_a_second(own
             server.resume()
         resumed = loop.time()
         word = ""
-        while word != "ok":
-            word = (await ask(lane, rig, made)).word
+        async with asyncio.timeout(5):
+            while word != "ok":
+                word = (await ask(lane, rig, made)).word
         back_s = loop.time() - resumed
         told = [await asker.told() for asker in askers]
 

@@ -22,9 +22,17 @@ from service.core.tokens import Tokens
 from service.errors import StoreDown
 from service.gate.answer import Answer, Answers, lines, quoted
 from service.gate.counts import Counts
-from service.gate.question import Header, Missing, Mount, Question, Questions, mount_of
+from service.gate.question import (
+    MOUNTS,
+    Header,
+    Missing,
+    Mount,
+    Question,
+    Questions,
+    mount_of,
+)
 from service.gate.scan import Scanner
-from service.model import Word
+from service.model import Life, Word
 from service.protocol import BETWEEN, Limited
 from service.store.lane import Asker
 from service.store.lane import Lane as StoreLane
@@ -36,7 +44,7 @@ log = logging.getLogger(__name__)
 _NOT_PLAIN = frozenset((b"content-length", b"transfer-encoding", b"expect", b"upgrade"))
 LONGEST_METHOD = len(b"OPTIONS /authz/")
 _CLOSE = b"connection: close\r\n\r\n"
-_WRITES = ord("w")
+_WRITES, _NEVER = ord("w"), ord(Life.NEVER)
 # Verdicts that end here; any other word needs a further step, which the store knows.
 _FINAL = {
     word.value.encode(): word
@@ -76,10 +84,10 @@ class Ground:
         self._policies = {
             ord(letter): policy.name.encode() for letter, policy in tokens.store.policies.items()
         }
-        # Answers up to their last line, with uvicorn's own header lines among them: those change
-        # each second, and all of these with them.
+        # Whole answers, with uvicorn's own header lines among them: those change each second, and
+        # all of these with them.
         self._defaults: list[tuple[bytes, bytes]] = []
-        self._forms: dict[tuple[Mount, int, int, bool], bytes] = {}
+        self._forms: dict[Mount, dict[bytes, bytes]] = {mount: {} for mount in MOUNTS}
         self._refusals: dict[tuple[Word | Missing, Mount], bytes] = {}
         self._unavailable = b""
 
@@ -87,7 +95,8 @@ class Ground:
         """Forget what was made with older *defaults*; call it before any of the next three."""
         if defaults is not self._defaults:
             self._defaults = defaults
-            self._forms.clear()
+            for forms in self._forms.values():
+                forms.clear()
             self._refusals.clear()
             self._unavailable = self.spell(self.answers.unavailable())
 
@@ -95,20 +104,23 @@ class Ground:
         self, mount: Mount, head: bytes, *, owner: bytes, shard: bytes, left_ms: int
     ) -> bytes:
         """The answer to a token that passes, by its *head* (``lua/KEYS.md``)."""
-        kind = (mount, head[1], head[3], left_ms >= 0)
-        form = self._forms.get(kind) or self._form(kind)
+        kind = head[1:4]  # policy, life and write flag
+        form = self._forms[mount].get(kind) or self._form(mount, kind)
         number = int.from_bytes(head[4:9] + shard, "big")  # counter * 65536 + shard
         if left_ms < 0:
             return form % (quoted(owner), number)
         return form % (quoted(owner), number, left_ms // 1000)
 
-    def _form(self, kind: tuple[Mount, int, int, bool]) -> bytes:
-        mount, letter, flag, ends = kind
+    def _form(self, mount: Mount, kind: bytes) -> bytes:
+        policy, life, flag = kind
         made = self.answers.allow_form(
-            mount, policy=self._policies[letter], write=flag == _WRITES, ends=ends
+            mount,
+            policy=self._policies[policy],
+            write=flag == _WRITES,
+            ends=life != _NEVER,
         )
         before = (STATUS_LINE[200] + lines(self._defaults)).replace(b"%", b"%%")
-        form = self._forms[kind] = before + made
+        form = self._forms[mount][kind] = before + made + b"\r\n"
         return form
 
     def refusal(self, reason: Word | Missing, mount: Mount) -> bytes:
@@ -124,9 +136,9 @@ class Ground:
         return self._unavailable
 
     def spell(self, answer: Answer) -> bytes:
-        """*answer* as bytes, up to its last line."""
+        """*answer* as bytes."""
         status, headers = answer
-        return STATUS_LINE[status] + lines(self._defaults) + lines(headers)
+        return STATUS_LINE[status] + lines(self._defaults) + lines(headers) + b"\r\n"
 
 
 class _Deaf:
@@ -141,7 +153,6 @@ class Pending(Asker):
     """One request under way; to the parent class it is a request cycle like its own."""
 
     __slots__ = (
-        "asked_at",
         "disconnected",
         "keep_alive",
         "mount",
@@ -152,10 +163,9 @@ class Pending(Asker):
     )
     message_event = _Deaf
 
-    def __init__(self, protocol: Lane, mount: Mount, *, asked_at: float, keep_alive: bool) -> None:
+    def __init__(self, protocol: Lane, mount: Mount, *, keep_alive: bool) -> None:
         self.protocol = protocol
         self.mount = mount
-        self.asked_at = asked_at
         self.keep_alive = keep_alive
         self.question: Question | None = None
         self.shard = b""
@@ -222,8 +232,10 @@ class Pending(Asker):
         protocol = self.protocol
         transport = protocol.transport
         if not (self.disconnected or transport.is_closing()):
-            transport.write(said + (b"\r\n" if self.keep_alive else _CLOSE))
-            if not self.keep_alive:
+            if self.keep_alive:
+                transport.write(said)
+            else:
+                transport.write(said[:-2] + _CLOSE)
                 transport.close()
         protocol.on_response_complete()
 
@@ -263,8 +275,8 @@ class Lane(Limited):
             if head is not None:
                 self._now = self._since = self.loop.time()
                 self._phase = BETWEEN
-                mount, method, query, headers, fields = head
-                pending = Pending(self, mount, asked_at=self._now, keep_alive=True)
+                (mount, method, query), headers, fields = head
+                pending = Pending(self, mount, keep_alive=True)
                 self._ask(pending, method, query, headers=headers, fields=fields)
                 return
         super().data_received(data)
@@ -294,7 +306,7 @@ class Lane(Limited):
             return
         parser = self.parser
         keep_alive = parser.get_http_version() != "1.0" and parser.should_keep_alive()
-        pending = Pending(self, mount, asked_at=self._now, keep_alive=keep_alive)
+        pending = Pending(self, mount, keep_alive=keep_alive)
         method = parser.get_method()
         self._ask(pending, method, query, headers=self.headers, fields=self.fields)
 

@@ -16,9 +16,9 @@ READS = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE"))
 
 Header = tuple[bytes, bytes]
 
-_SCHEMES = frozenset((b"token", b"bearer"))
+SCHEMES = frozenset((b"token", b"bearer"))
 # Visible ASCII but the comma, which joins two headers into one.
-_FIT = bytes(set(range(0x21, 0x7F)) - {0x2C})
+FIT = bytes(set(range(0x21, 0x7F)) - {0x2C})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,7 +124,7 @@ class Questions:
             token = tokens.pop() if tokens else None
         if token is None:
             return Missing.NONE
-        if not 0 < len(token) <= MAX_TOKEN or token.translate(None, _FIT):
+        if not 0 < len(token) <= MAX_TOKEN or token.translate(None, FIT):
             return Missing.MALFORMED
         if trusted:
             address = self._client(headers, address)
@@ -154,7 +154,7 @@ def _writes(mount: Mount, headers: Iterable[Header]) -> bool:
 def _authorization(value: bytes) -> bytes | None:
     """The credential of ``Authorization: Token|Bearer``; other schemes are not ours."""
     scheme, _, rest = value.partition(b" ")
-    return rest.strip(b" \t") if scheme.lower() in _SCHEMES else None
+    return rest.strip(b" \t") if scheme.lower() in SCHEMES else None
 
 
 def _bare(value: bytes) -> bytes | None:

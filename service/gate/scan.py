@@ -8,9 +8,9 @@ answer, or says anything twice, is left to the parser and to those who know what
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import Final
 
-from service.gate.question import Header, Mount, Questions, mount_of
+from service.gate.question import FIT, SCHEMES, Header, Mount, Questions, mount_of
 
 KEPT = 2048
 """Lines kept at most; when there are more, all are forgotten."""
@@ -34,14 +34,14 @@ _NOT_PLAIN = frozenset(
 _METHODS = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS", b"TRACE"))
 
 
-class Head(NamedTuple):
-    """A plain request: *headers* are those the gate reads, each of them once."""
+Request = tuple[Mount, bytes, bytes]
+"""Mount, method and query of a request line."""
 
-    mount: Mount
-    method: bytes
-    query: bytes
-    headers: list[Header]
-    fields: dict[bytes, bytes]
+Head = tuple[Request, list[Header], dict[bytes, bytes]]
+"""A plain request, the headers of it that the gate reads, and the dict of them."""
+
+_NEW: Final = (b"", b"")
+_AUTHORIZATION = b"Authorization: "
 
 
 class _Unfit(Exception):
@@ -56,7 +56,7 @@ class Scanner:
         self._secret = questions.credentials
         self._count = header_count
         self._lines: dict[bytes, Header | None] = {}
-        self._requests: dict[bytes, tuple[Mount, bytes, bytes]] = {}
+        self._requests: dict[bytes, Request] = {}
 
     def scan(self, data: bytes) -> Head | None:
         """The one request that *data* is, whole; None when it is anything else."""
@@ -66,21 +66,37 @@ class Scanner:
             return None
         try:
             request = self._requests.get(lines[0]) or self._request(lines[0])
-            headers: list[Header] = []
-            hosts, known = 0, self._lines
-            for line in lines[1:]:
-                header = known[line] if line in known else self._header(line)
-                if header is not None:
-                    headers.append(header)
-                    hosts += header[0] == b"host"
+            headers = self._headers(lines)
         except _Unfit:
             return None
         fields = dict(headers)
-        if hosts != 1 or len(fields) != len(headers):
+        # Every HTTP/1.1 request names its host, once; and nothing may contradict itself.
+        if b"host" not in fields or len(fields) != len(headers):
             return None
-        return Head(*request, headers, fields)
+        return request, headers, fields
 
-    def _request(self, line: bytes) -> tuple[Mount, bytes, bytes]:
+    def _headers(self, lines: list[bytes]) -> list[Header]:
+        headers: list[Header] = []
+        known = self._lines.get
+        for i in range(1, len(lines)):
+            line = lines[i]
+            header = known(line, _NEW)
+            if header is _NEW:
+                header = self._credential(line) or self._header(line)
+            if header is not None:
+                headers.append(header)
+        return headers
+
+    @staticmethod
+    def _credential(line: bytes) -> Header | None:
+        """An ``Authorization`` line as nearly everybody spells it, None for any other."""
+        if line[:15] == _AUTHORIZATION:
+            scheme, _, text = line[15:].partition(b" ")
+            if scheme.lower() in SCHEMES and text and not text.translate(None, FIT):
+                return b"authorization", line[15:]
+        return None
+
+    def _request(self, line: bytes) -> Request:
         found = _REQUEST.fullmatch(line)
         if found is None or found[1] not in _METHODS:
             raise _Unfit

@@ -38,11 +38,11 @@ class Asker:
     until it was told; *unknown* is verify's reply while the mark of birth is looked for.
     """
 
-    __slots__ = ("deadline", "sent_again", "tag", "tail", "unknown", "waits")
+    __slots__ = ("asked_at", "sent_again", "tag", "tail", "unknown", "waits")
 
     tag: bytes
     tail: bytes
-    deadline: float
+    asked_at: float
     sent_again: bool
     unknown: list[Any] | None
     waits: bool
@@ -110,8 +110,7 @@ class Lane:
             asker.undecided("overloaded")
             return
         now = self._loop.time()
-        asker.tag, asker.tail = tag, tail
-        asker.deadline = now + self._timeout_s
+        asker.tag, asker.tail, asker.asked_at = tag, tail, now
         asker.sent_again, asker.unknown, asker.waits = False, None, True
         if not under_way:
             self._quiet_since = now
@@ -213,7 +212,7 @@ class Lane:
             return
         if "NOSCRIPT" in text[:40]:
             self._send(asker, self._sources[self._fenced] + asker.tail)
-        elif word == "TRYAGAIN" and self._loop.time() + AGAIN_S < asker.deadline:
+        elif word == "TRYAGAIN" and self._loop.time() + AGAIN_S < asker.asked_at + self._timeout_s:
             self._loop.call_later(AGAIN_S, self._send_again, asker)
         else:
             log.error("redis refused: %s", word)
@@ -231,10 +230,11 @@ class Lane:
     def _sweep(self) -> None:
         """Turn away whose deadline has passed; his place stays, so that the order holds."""
         now = self._loop.time()
+        late = now - self._timeout_s
         for asker in self._sent:
-            if asker.deadline <= now:
+            if asker.asked_at <= late:
                 self._fail(asker, "timeout")
-        while self._waiting and self._waiting[0].deadline <= now:
+        while self._waiting and self._waiting[0].asked_at <= late:
             self._fail(self._waiting.popleft(), "timeout")
         self._check_silence(now)
         if self._sent or self._waiting:

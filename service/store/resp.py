@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+from binascii import hexlify
 from collections.abc import Callable
 from typing import Any
 
@@ -113,7 +114,7 @@ class VerifyTail:
         self, shard: bytes, digest: bytes, *, address: bytes, agent: bytes, write: bool
     ) -> bytes:
         """The bytes that follow the script; *address* 16 bytes or empty, *agent* 16."""
-        tag = shard.hex().encode()
+        tag = hexlify(shard)
         form = self._known if address else self._unknown
         return form % (tag, digest, tag, address, agent, b"1" if write else b"0")
 

@@ -97,7 +97,7 @@ class Store(Section):
         str, Text(r"[!-z|~]{0,64}", "up to 64 visible ASCII characters, no brace")
     ] = knob("", "What every key begins with, so that a Redis can be shared.")
     pool: Annotated[int, Whole(1, 10_000, "connections")] = knob(
-        64, "Connections to the store that one process may hold."
+        16, "Connections to the store that one process may hold."
     )
 
 

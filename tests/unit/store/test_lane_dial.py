@@ -73,7 +73,8 @@ async def test_a_password_opens_the_lane_and_a_wrong_one_decides_nothing(
         async with house(right, wrong) as made:
             words = {await made.word() for _ in range(3)}
 
-            assert {"503 unreachable"} == words
+            # Who comes while an attempt is under way may see his time run out before it fails.
+            assert words <= {"503 unreachable", "503 timeout"}
 
 
 async def test_the_password_is_in_no_log(

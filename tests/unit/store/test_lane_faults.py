@@ -65,7 +65,7 @@ async def test_a_reply_after_its_deadline_reaches_nobody():
         late = [ask(lane, n) for n in range(20)]
         assert {"503 timeout"} == set(await words(late))
 
-        # Behind the slow ones on the same connection: answered when they are out of the way.
+        # One late answer, overtaken by those behind it: undecided or right, and never another's.
         liar.behave = first(slow, times=1)
         behind = [ask(lane, n) for n in range(20, 40)]
         await words(behind)

@@ -1,7 +1,7 @@
 """Reads the head of a plain gate request without the HTTP parser. Pure, and strict.
 
 Gateways send the same lines over and over: what a line means is worked out once and looked up from
-then on. Lines with a credential are never kept. Whatever is not plainly right, wants more than an
+then on, unless it may hold a secret. Whatever is not plainly right, wants more than an
 answer, or says anything twice, is left to the parser and to those who know what to make of it.
 """
 
@@ -31,6 +31,31 @@ _NOT_PLAIN = frozenset(
         b"proxy-connection",
     )
 )
+# Lines that come again and hold no secret; those of other names are read anew each time.
+_COMMON = frozenset(
+    (
+        b"accept",
+        b"accept-encoding",
+        b"accept-language",
+        b"cache-control",
+        b"connection",
+        b"dnt",
+        b"host",
+        b"origin",
+        b"pragma",
+        b"sec-fetch-dest",
+        b"sec-fetch-mode",
+        b"sec-fetch-site",
+        b"via",
+        b"x-envoy-expected-rq-timeout-ms",
+        b"x-envoy-internal",
+        b"x-forwarded-host",
+        b"x-forwarded-method",
+        b"x-forwarded-port",
+        b"x-forwarded-proto",
+        b"x-original-method",
+    )
+)
 _METHODS = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS", b"TRACE"))
 
 
@@ -53,7 +78,7 @@ class Scanner:
 
     def __init__(self, questions: Questions, header_count: int) -> None:
         self._wanted = questions.wanted
-        self._secret = questions.credentials
+        self._kept = _COMMON | questions.wanted - questions.credentials
         self._count = header_count
         self._lines: dict[bytes, Header | None] = {}
         self._requests: dict[bytes, Request] = {}
@@ -62,7 +87,7 @@ class Scanner:
         """The one request that *data* is, whole; None when it is anything else."""
         lines = data.split(b"\r\n")
         # The head, an empty line, and nothing behind it.
-        if len(lines) > self._count + 3 or lines.pop() or lines.pop() or b"" in lines:
+        if not 3 < len(lines) <= self._count + 3 or lines.pop() or lines.pop() or b"" in lines:
             return None
         try:
             request = self._requests.get(lines[0]) or self._request(lines[0])
@@ -119,7 +144,7 @@ class Scanner:
         if value[-1:].isspace() or (name in _NOT_PLAIN and not _stays_open(name, value)):
             raise _Unfit
         header = (name, value) if name == b"host" or name in self._wanted else None
-        if len(line) <= LONGEST and name not in self._secret:
+        if len(line) <= LONGEST and name in self._kept:
             if len(self._lines) >= KEPT:
                 self._lines.clear()
             self._lines[line] = header

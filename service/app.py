@@ -21,8 +21,6 @@ from service.house import House, build
 from service.limits import Limits, plain
 from service.ops.health import Health
 from service.ops.welcome import local_url, welcome
-from service.store.lane import Lane
-from service.store.resp import VerifyTail
 from service.wire.dialect import Dialect, Service
 
 log = logging.getLogger("tokenhouse")
@@ -53,7 +51,6 @@ class App:
         self._questions = Questions(asking)
         self._answers = Answers(asking, reason_header=config.gate.reason_header)
         self._gate = Gate(self.house.tokens, self._questions, self._answers)
-        self._lane: Lane | None = None
         self._health = Health(self.house.setup, lambda: self.draining)
         self._dialects = [_dialect(name) for name in config.dialects.enabled]
         self._routes = routes(self._dialects, self._service(), _root_owner(config))
@@ -109,14 +106,12 @@ class App:
         await send(_message("startup"))
         await receive()
         self.draining = True
-        if self._lane is not None:
-            await self._lane.aclose()
         await self.house.aclose()
         await send(_message("shutdown"))
 
     async def _start(self, state: dict[str, Any]) -> None:
         state["limits"] = self.limits()
-        if self.config.gate.lane and not self.config.in_memory:
+        if not self.config.in_memory:
             state["gate"] = self._ground()
         self._watch_for_the_end()
         if self.house.client.embedded and await self.house.setup.born() is None:
@@ -128,15 +123,14 @@ class App:
             sys.stderr.flush()
 
     def _ground(self) -> Ground:
-        """What the fast lane of the gate needs; its connection is made in this event loop."""
+        """What the gate's lane needs, if it is on; the store's lane serves every gate."""
         store = self.house.tokens.store
-        self._lane = store.lane(most=self.config.server.in_flight)
         return Ground(
             tokens=self.house.tokens,
             questions=self._questions,
             answers=self._answers,
-            store=self._lane,
-            tail=VerifyTail(store.keys, store.rules),
+            store=store.open_lane(most=self.config.server.in_flight),
+            tail=store.tail,
             header_count=self.config.server.header_count,
         )
 

@@ -40,6 +40,7 @@ class House:
     async def aclose(self) -> None:
         """Finish what runs in the background, then close the store's connections."""
         await self.tokens.settle()
+        await self.tokens.store.aclose()
         await self.client.aclose()
         self.passwords.close()
 

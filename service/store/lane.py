@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 import hiredis
 
+from service.errors import StoreDown
 from service.store.resp import Wire, bulk, code_of, head_of, ignore
 from service.store.scripts import Script
 
@@ -54,6 +55,23 @@ class Asker:
     def undecided(self, reason: str) -> None:
         """There is no verdict, and why in a word (always 503); not expected to raise."""
         raise NotImplementedError
+
+
+class _Waiting(Asker):
+    """Somebody who awaits the reply."""
+
+    __slots__ = ("answer",)
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.answer: asyncio.Future[list[Any]] = loop.create_future()
+
+    def decided(self, reply: list[Any]) -> None:
+        if not self.answer.done():  # who has gone is told nothing
+            self.answer.set_result(reply)
+
+    def undecided(self, reason: str) -> None:
+        if not self.answer.done():
+            self.answer.set_exception(StoreDown(reason))
 
 
 class Dial(Protocol):
@@ -121,6 +139,12 @@ class Lane:
             self._wanted.set()
         else:
             self._send(asker, self._head + tail)
+
+    async def reply(self, tag: bytes, tail: bytes) -> list[Any]:
+        """What ``ask`` would tell an asker; StoreDown when there is no verdict."""
+        waiting = _Waiting(self._loop)
+        self.ask(waiting, tag, tail)
+        return await waiting.answer
 
     def _send(self, asker: Asker, command: bytes) -> None:
         self._sent.append(asker)

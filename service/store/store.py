@@ -10,7 +10,8 @@ from service.errors import NotSetUp, StoreDown
 from service.model import UNLIMITED, Head, Life, Policy, Verdict, Word, token_id
 from service.store.client import Call, Client, Command, Part, Reply
 from service.store.keys import Keys, shard_of, split_entry
-from service.store.lane import Lane
+from service.store.lane import TAG_BYTES, Lane
+from service.store.resp import VerifyTail
 from service.store.scripts import load_all
 
 log = logging.getLogger(__name__)
@@ -19,8 +20,7 @@ TRIES = 5
 """A lowered limit, a full house and a narrow window cost one each; two are left for a race."""
 TIDY = 8
 MARGIN = 16
-WHOLE = 1 << 31
-"""As many entries as any index has."""
+WHOLE = 1 << 31  # as many entries as any index has
 BURY = 200
 
 
@@ -92,17 +92,26 @@ class Store:
         self.policies = {policy.letter: policy for policy in policies}
         self.scripts = load_all()
         self.rules = pack_rules(policies, interval_ms)
+        self.tail = VerifyTail(keys, self.rules)
+        self._lane: Lane | None = None
         self._wait_replicas = 0 if client.embedded else wait_replicas
 
-    def lane(self, *, most: int) -> Lane:
-        """A connection of its own for verify, in the event loop that runs."""
-        return Lane(
+    def open_lane(self, *, most: int) -> Lane:
+        """Verify over a connection of its own from now on, in the event loop that runs."""
+        self._lane = Lane(
             self.scripts["verify"],
             self.client.dial,
             born=self.keys.born,
             timeout_s=self.client.timeout_s,
             most=most,
         )
+        return self._lane
+
+    async def aclose(self) -> None:
+        """Close that connection."""
+        lane, self._lane = self._lane, None
+        if lane is not None:
+            await lane.aclose()
 
     # -- verify ------------------------------------------------------------------------------
 
@@ -113,12 +122,16 @@ class Store:
 
         *address* is 16 bytes, empty when unknown; *agent* the digest of the user agent.
         """
-        args: list[Part] = [address, agent, b"1" if write else b"0", self.rules]
         for _ in range(TRIES):
-            keys = [self.keys.token(shard, digest), self.keys.owners(shard)]
-            reply = (await self.client.run(Call(self.scripts["verify"], keys, args)))[0]
+            if self._lane is not None:
+                tail = self.tail(shard, digest, address=address, agent=agent, write=write)
+                reply = await self._lane.reply(digest[:TAG_BYTES], tail)
+            else:
+                args: list[Part] = [address, agent, b"1" if write else b"0", self.rules]
+                keys = [self.keys.token(shard, digest), self.keys.owners(shard)]
+                reply = (await self.client.run(Call(self.scripts["verify"], keys, args)))[0]
             word = Word(reply[0].decode())
-            if reply[1] != digest[:4]:
+            if reply[1] != digest[:TAG_BYTES]:
                 raise StoreDown("crossed replies")
             if word is Word.MOVED:
                 shard = reply[2]

@@ -57,6 +57,9 @@ def run(
             _run_workers(config, listener)
         else:
             _run_alone(config, listener)
+    # All is done: a second signal while the interpreter ends must not make a failure of it.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def bind(host: str, port: int) -> socket.socket:

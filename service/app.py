@@ -65,7 +65,6 @@ class App:
             logins=self.house.logins,
             trust=self.house.trust,
             node=self.config.server.node,
-            draining=lambda: self.draining,
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -10,8 +10,6 @@ from service.store.client import Call, Client, Command, Part, Reply
 from service.store.keys import Keys, shard_of
 from service.store.scripts import load_all
 
-PAGE = 500
-
 
 class Owners:
     """Users in one Redis. Every method may raise StoreDown."""

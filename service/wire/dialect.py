@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from starlette.types import ASGIApp
 
@@ -26,7 +26,6 @@ class Service:
     logins: Logins
     trust: Trust
     node: str
-    draining: Callable[[], bool] = field(default=lambda: False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 LOCKS := tests/requirements.lock deploy/requirements.lock deploy/build.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint fmt types lua bench wheel lock clean
+.PHONY: help run test fuzz lint fmt types lua bench wheel lock clean
 
 help: ## Show this list
 	@awk 'BEGIN { FS = ":.*## " } \
@@ -30,6 +30,9 @@ run: $(RUNTIME) ## Serve on 127.0.0.1:8000 with the embedded store (ARGS="--port
 
 test: $(DEV) ## Run every test on real servers (ARGS="-k verify", JOBS=4)
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
+
+fuzz: $(DEV) ## Compare both gates over millions of streams (FUZZ_CASES=10000000)
+	FUZZ_CASES=$(or $(FUZZ_CASES),2000000) $(BIN)/python -m pytest -n $(JOBS) -k at_length $(ARGS)
 
 lint: $(DEV) ## Check style, types, floors and Lua
 	$(BIN)/ruff check

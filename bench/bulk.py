@@ -18,7 +18,7 @@ from service.core.secret import agent_digest, digest_of, shard_of_text
 from service.house import House
 from service.store.client import Call, Command
 from service.store.scripts import load_all
-from service.store.store import pack_rules
+from service.store.verify import clocked, pack_rules
 from tests.servers import Server
 
 DEPTH = 64
@@ -174,7 +174,8 @@ class Filler:
         keys, raw = self.house.tokens.store.keys, held.text.encode()
         shard = shard_of_text(raw)
         names = [keys.token(shard, digest_of(raw)), keys.owners(shard)]
-        args = [pack("127.0.0.1"), agent_digest(held.agent.encode()), b"0", self._rules]
+        seen = agent_digest(held.agent.encode()) + pack("127.0.0.1")
+        args = [seen, clocked(self._rules, write=False)]
         return Call(self._verify, names, args).by_sha(self.pipe.fenced)
 
     def close(self) -> None:

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service.config import Config, load
 from service.gate.answer import Answers
 from service.gate.asgi import Gate
-from service.gate.lane import Ground
+from service.gate.ground import Ground
 from service.gate.question import Asking, Questions
 from service.house import House, build
 from service.limits import Limits, plain

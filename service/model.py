@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
+from typing import NamedTuple
 
 from service.errors import BadName
 
@@ -143,8 +144,7 @@ class Head:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What verify decided. The fields after *word* are set on ``ok`` only.
 
     *remaining_ms* is the life left after this use (-1: never ends); *gap_ms* the time since the

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 import httptools
 from uvicorn._types import ASGI3Application
@@ -18,6 +18,7 @@ from uvicorn.protocols.http.httptools_impl import (
 from uvicorn.server import ServerState
 
 from service.limits import Limits, plain
+from service.sweeper import Sweeper, Swept
 
 WIRE_FACTOR = 8
 """A chunked body may take this many times its size on the wire before its framing is a flood."""
@@ -34,30 +35,6 @@ LINGER = 5  # all is said; wait for the client to read it and hang up
 
 class Refused(Exception):
     """Raised with a status in a parser callback: the parser stops, the request gets no further."""
-
-
-class Sweeper:
-    """The one timer of a server process: while connections are open it looks at all of them."""
-
-    def __init__(self, connections: Collection[object], limits: Limits) -> None:
-        self._connections = connections
-        waits = (limits.header_timeout_s, limits.body_timeout_s, limits.idle_timeout_s)
-        self._every_s = min(4.0, limits.linger_s, *waits) / 4
-        self._timer: asyncio.TimerHandle | None = None
-
-    def wake(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Start ticking, unless it already does."""
-        if self._timer is None:
-            self._timer = loop.call_later(self._every_s, self._tick, loop)
-
-    def _tick(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._timer = None
-        if self._connections:
-            self.wake(loop)
-        now = loop.time()
-        for connection in list(self._connections):
-            if isinstance(connection, Limited):
-                connection.sweep(now)
 
 
 class PastUpgrade:
@@ -84,6 +61,13 @@ class PastUpgrade:
 class Limited(HttpToolsProtocol):
     """For uvicorn's ``http=`` option; a faster lane for some requests overrides ``take``."""
 
+    # Beside the parent's dict, which holds no more than Python keeps in its fast form.
+    __slots__ = (
+        "_body_bytes", "_chunk_bytes", "_chunk_fresh", "_draining", "_framing", "_head_bytes",
+        "_head_slack", "_now", "_phase", "_running", "_since", "_stuck_since", "_sweeper",
+        "_wire_bytes", "_wire_most", "_words", "fields", "limits",
+    )  # fmt: skip
+
     def __init__(
         self,
         config: Config,
@@ -97,7 +81,7 @@ class Limited(HttpToolsProtocol):
         self.timeout_keep_alive = self.limits.idle_timeout_s  # type: ignore[assignment]
         # What uvicorn shares among the connections of a process.
         self._sweeper: Sweeper = vars(server_state).setdefault(
-            "sweeper", Sweeper(server_state.connections, self.limits)
+            "sweeper", Sweeper(cast(set[Swept], server_state.connections), self.limits)
         )
         self._wire_most = WIRE_FACTOR * self.limits.max_body + self.limits.header_bytes
         self.url = b""
@@ -165,10 +149,11 @@ class Limited(HttpToolsProtocol):
         self._head_bytes += len(chunk)
         self._wire_bytes += len(chunk)
         try:
-            self.parser.feed_data(chunk)
-        except httptools.HttpParserUpgrade as upgrade:
-            self._read_plainly()
-            return chunk[upgrade.args[0] :]
+            try:
+                self.parser.feed_data(chunk)
+            except httptools.HttpParserUpgrade as upgrade:
+                self._read_plainly()
+                return chunk[upgrade.args[0] :]
         except httptools.HttpParserError as error:
             cause = error.__context__
             self.refuse(cause.args[0] if isinstance(cause, Refused) else 400)
@@ -302,6 +287,12 @@ class Limited(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """Do what uvicorn does, without its timer per response."""
         self.server_state.total_requests += 1
+        if self.pipeline or self.flow.read_paused or self._words is not None:
+            self._go_on()
+        elif self._phase == BETWEEN:
+            self._since = self.loop.time()
+
+    def _go_on(self) -> None:
         if self.transport.is_closing():
             return
         if self.flow.read_paused:

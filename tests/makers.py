@@ -24,7 +24,8 @@ from service.store.owners import Owners
 from service.store.records import Records
 from service.store.scripts import load_all
 from service.store.setup import Setup
-from service.store.store import NewToken, Outcome, Store, pack_rules
+from service.store.store import NewToken, Outcome, Store
+from service.store.verify import clocked, pack_rules
 
 SECRET = b"k" * 32
 HOME, AWAY = pack("1.2.3.4"), pack("9.9.9.9")
@@ -228,9 +229,11 @@ class Rig:
         head = Head.unpack(await self.field(made, "h") or b"")
         await self.run(b"HSET", made.key, b"h", replace(head, **changes).pack())
 
-    def rules(self, interval_ms: int = MINUTE) -> bytes:
-        """The policies as verify takes them."""
-        return pack_rules(self.policies, interval_ms)
+    def rules(self, interval_ms: int = MINUTE, *, write: bool = False, ahead_ms: int = 0) -> bytes:
+        """The policies as verify takes them; the caller's clock runs *ahead_ms* before ours."""
+        rules = clocked(pack_rules(self.policies, interval_ms), write=write)
+        clock = int.from_bytes(rules[1:7], "big") + ahead_ms
+        return rules[:1] + clock.to_bytes(6, "big") + rules[7:]
 
     def index(self, owner: str) -> bytes:
         """The key of the owner's index."""

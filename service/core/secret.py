@@ -33,6 +33,17 @@ def digest_of(text: bytes) -> bytes:
     return hashlib.sha256(text).digest()[:DIGEST_BYTES]
 
 
+def place_of(text: bytes) -> tuple[bytes, bytes]:
+    """(shard, digest): where the record of the token *text* lives, or its alias."""
+    digest = hashlib.sha256(text).digest()
+    if len(text) == 40 and text.islower():  # nearly always
+        try:
+            return unhexlify(text)[:SHARD_BYTES], digest[:DIGEST_BYTES]
+        except ValueError:
+            pass
+    return shard_of_text(text), digest[:DIGEST_BYTES]
+
+
 @lru_cache(maxsize=512)
 def agent_digest(agent: bytes) -> bytes:
     """What is stored of a user agent (an absent one equals an empty one)."""

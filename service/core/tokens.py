@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Coroutine, Mapping
+from collections.abc import Awaitable, Coroutine, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from service.core.address import prefix
-from service.core.secret import Form, Secrets, digest_of, shard_of_text
+from service.core.secret import Form, Secrets, digest_of, place_of
 from service.errors import LabelTaken, NoSuchToken, NoSuchUser, TooManyTokens, UserDisabled
 from service.model import (
     NO_AGENT,
@@ -116,17 +116,18 @@ class Tokens:
 
     # -- use ---------------------------------------------------------------------------------
 
-    async def verify(self, text: bytes, *, address: bytes, agent: bytes, write: bool) -> Verdict:
+    def verify(
+        self, text: bytes, *, address: bytes, agent: bytes, write: bool
+    ) -> Awaitable[Verdict]:
         """Decide one use of the token *text* (see ``Store.verify``)."""
-        return await self.store.verify(
-            shard_of_text(text), digest_of(text), address=address, agent=agent, write=write
-        )
+        shard, digest = place_of(text)
+        return self.store.verify(shard, digest, address=address, agent=agent, write=write)
 
     # -- revoke ------------------------------------------------------------------------------
 
     async def revoke(self, text: bytes) -> bool:
         """Kill the token *text*; False when there is none or it is dead already."""
-        word, _ = await self.store.revoke(shard_of_text(text), digest_of(text))
+        word, _ = await self.store.revoke(*place_of(text))
         return word is Word.OK
 
     async def revoke_id(self, number: int) -> None:

@@ -27,21 +27,21 @@ class Gate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         mount = mount_of(scope.get("raw_path") or scope["path"].encode())
-        status, headers = NOT_FOUND if mount is None else await self._answer(mount, scope)
+        if mount is None:
+            status, headers = NOT_FOUND
+        else:
+            try:
+                status, headers = await self._answer(mount, scope)
+            except StoreDown as error:
+                status, headers = self._answers.unavailable(error.retry_after_s)
+            except Exception:
+                # Whatever went wrong, no decision was made: never an allow, never a deny.
+                log.exception("the gate failed")
+                status, headers = self._answers.unavailable()
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": b""})
 
     async def _answer(self, mount: Mount, scope: Scope) -> Answer:
-        try:
-            return await self._decide(mount, scope)
-        except StoreDown as error:
-            return self._answers.unavailable(error.retry_after_s)
-        except Exception:
-            # Whatever went wrong, no decision was made: never an allow, never a deny.
-            log.exception("the gate failed")
-            return self._answers.unavailable()
-
-    async def _decide(self, mount: Mount, scope: Scope) -> Answer:
         client = scope.get("client")
         question = self._questions.read(
             mount,

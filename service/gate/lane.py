@@ -9,34 +9,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
+from time import monotonic
 from typing import Any
 
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from uvicorn.server import ServerState
 
 from service.core.address import pack
-from service.core.secret import digest_of, shard_of_text
-from service.core.tokens import Tokens
+from service.core.secret import place_of
 from service.errors import StoreDown
-from service.gate.answer import Answer, Answers, lines, quoted
-from service.gate.counts import Counts
-from service.gate.question import (
-    MOUNTS,
-    Header,
-    Missing,
-    Mount,
-    Question,
-    Questions,
-    mount_of,
-)
-from service.gate.scan import Scanner
-from service.model import Life, Word
+from service.gate.answer import Answer, quoted
+from service.gate.counts import BOUNDS_S
+from service.gate.ground import Ground, Shape, ShapeKey, blank
+from service.gate.question import FIT, MAX_TOKEN, Header, Missing, Mount, Question, mount_of
+from service.model import Word
 from service.protocol import BETWEEN, Limited
 from service.store.lane import Asker
-from service.store.lane import Lane as StoreLane
-from service.store.resp import VerifyTail
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +34,7 @@ log = logging.getLogger(__name__)
 _NOT_PLAIN = frozenset((b"content-length", b"transfer-encoding", b"expect", b"upgrade"))
 LONGEST_METHOD = len(b"OPTIONS /authz/")
 _CLOSE = b"connection: close\r\n\r\n"
-_WRITES, _NEVER = ord("w"), ord(Life.NEVER)
+_CREDENTIAL = b"\r\nAuthorization: "
 # Verdicts that end here; any other word needs a further step, which the store knows.
 _FINAL = {
     word.value.encode(): word
@@ -61,86 +51,6 @@ _FINAL = {
 }
 
 
-class Ground:
-    """What the connections of one process share; the app puts it into the lifespan state."""
-
-    def __init__(
-        self,
-        *,
-        tokens: Tokens,
-        questions: Questions,
-        answers: Answers,
-        store: StoreLane,
-        tail: VerifyTail,
-        header_count: int,
-    ) -> None:
-        self.scanner = Scanner(questions, header_count)
-        self.tokens = tokens
-        self.questions = questions
-        self.answers = answers
-        self.store = store
-        self.tail = tail
-        self.counts = Counts()
-        self._policies = {
-            ord(letter): policy.name.encode() for letter, policy in tokens.store.policies.items()
-        }
-        # Whole answers, with uvicorn's own header lines among them: those change each second, and
-        # all of these with them.
-        self._defaults: list[tuple[bytes, bytes]] = []
-        self._forms: dict[Mount, dict[bytes, bytes]] = {mount: {} for mount in MOUNTS}
-        self._refusals: dict[tuple[Word | Missing, Mount], bytes] = {}
-        self._unavailable = b""
-
-    def renew(self, defaults: list[tuple[bytes, bytes]]) -> None:
-        """Forget what was made with older *defaults*; call it before any of the next three."""
-        if defaults is not self._defaults:
-            self._defaults = defaults
-            for forms in self._forms.values():
-                forms.clear()
-            self._refusals.clear()
-            self._unavailable = self.spell(self.answers.unavailable())
-
-    def allow(
-        self, mount: Mount, head: bytes, *, owner: bytes, shard: bytes, left_ms: int
-    ) -> bytes:
-        """The answer to a token that passes, by its *head* (``lua/KEYS.md``)."""
-        kind = head[1:4]  # policy, life and write flag
-        form = self._forms[mount].get(kind) or self._form(mount, kind)
-        number = int.from_bytes(head[4:9] + shard, "big")  # counter * 65536 + shard
-        if left_ms < 0:
-            return form % (quoted(owner), number)
-        return form % (quoted(owner), number, left_ms // 1000)
-
-    def _form(self, mount: Mount, kind: bytes) -> bytes:
-        policy, life, flag = kind
-        made = self.answers.allow_form(
-            mount,
-            policy=self._policies[policy],
-            write=flag == _WRITES,
-            ends=life != _NEVER,
-        )
-        before = (STATUS_LINE[200] + lines(self._defaults)).replace(b"%", b"%%")
-        form = self._forms[mount][kind] = before + made + b"\r\n"
-        return form
-
-    def refusal(self, reason: Word | Missing, mount: Mount) -> bytes:
-        """The answer to a token that does not pass."""
-        made = self._refusals.get((reason, mount))
-        if made is None:
-            made = self.spell(self.answers.deny(reason, mount))
-            self._refusals[reason, mount] = made
-        return made
-
-    def unavailable(self) -> bytes:
-        """The answer when there is no verdict."""
-        return self._unavailable
-
-    def spell(self, answer: Answer) -> bytes:
-        """*answer* as bytes."""
-        status, headers = answer
-        return STATUS_LINE[status] + lines(self._defaults) + lines(headers) + b"\r\n"
-
-
 class _Deaf:
     """Stands for the event that wakes an ASGI application; nobody sleeps here."""
 
@@ -155,20 +65,20 @@ class Pending(Asker):
     __slots__ = (
         "disconnected",
         "keep_alive",
-        "mount",
         "protocol",
-        "question",
         "response_complete",
+        "shape",
         "shard",
+        "token",
     )
     message_event = _Deaf
+    shard: int
+    token: bytes
 
-    def __init__(self, protocol: Lane, mount: Mount, *, keep_alive: bool) -> None:
+    def __init__(self, protocol: Lane, shape: Shape, keep_alive: bool = True) -> None:
         self.protocol = protocol
-        self.mount = mount
+        self.shape = shape
         self.keep_alive = keep_alive
-        self.question: Question | None = None
-        self.shard = b""
         self.disconnected = False
         self.response_complete = False
 
@@ -179,28 +89,39 @@ class Pending(Asker):
 
     # -- what the store's lane calls -----------------------------------------------------------
 
-    def decided(self, reply: list[Any]) -> None:
+    def decided(self, reply: list[Any], now: float) -> None:
         """The script's reply: answer, or take the further step it asks for."""
-        protocol = self.protocol
+        protocol, shape = self.protocol, self.shape
         ground = protocol.ground
         try:
             word = reply[0]
-            ground.counts.decided(word, protocol.loop.time() - self.asked_at)
-            ground.renew(protocol.server_state.default_headers)
+            counts = ground.counts
+            counts.verdicts[word] += 1
+            counts.latency[bisect_right(BOUNDS_S, now - self.asked_at)] += 1
+            defaults = protocol.server_state.default_headers
+            if defaults is not ground.defaults:
+                ground.renew(defaults)
             if word == b"ok":
-                self._write(
-                    ground.allow(
-                        self.mount, reply[2], owner=reply[3], shard=self.shard, left_ms=reply[4]
-                    )
-                )
+                _, _, kind, counter, owner, left_ms, _, _ = reply
+                number = counter << 16 | self.shard
+                if not owner.isalnum():
+                    owner = quoted(owner)
+                form = ground.forms[shape.mount].get(kind) or ground.form(shape.mount, kind)
+                if left_ms < 0:
+                    said = form % (owner, number)
+                else:
+                    said = form % (owner, number, left_ms // 1000)
             elif word in _FINAL:
-                self._write(ground.refusal(_FINAL[word], self.mount))
+                said = ground.refusal(_FINAL[word], shape.mount)
             else:
                 protocol.ask_slowly(self)
+                return
         except Exception:
             # Whatever went wrong, no decision was made: never an allow, never a deny.
             log.exception("the lane failed")
             self.undecided("failed")
+        else:
+            self._write(said)
 
     def undecided(self, reason: str) -> None:
         """There is no verdict: 503."""
@@ -216,7 +137,7 @@ class Pending(Asker):
         ground = self.protocol.ground
         ground.counts.refused(reason.encode())
         ground.renew(self.protocol.server_state.default_headers)
-        self._write(ground.refusal(reason, self.mount))
+        self._write(ground.refusal(reason, self.shape.mount))
 
     def answer(self, answer: Answer) -> None:
         """Write what the slow way found."""
@@ -231,17 +152,18 @@ class Pending(Asker):
         self.response_complete = True
         protocol = self.protocol
         transport = protocol.transport
-        if not (self.disconnected or transport.is_closing()):
-            if self.keep_alive:
-                transport.write(said)
-            else:
-                transport.write(said[:-2] + _CLOSE)
-                transport.close()
+        if self.keep_alive and not (self.disconnected or transport.is_closing()):
+            transport.write(said)
+        elif not self.disconnected and not transport.is_closing():
+            transport.write(said[:-2] + _CLOSE)
+            transport.close()
         protocol.on_response_complete()
 
 
 class Lane(Limited):
     """For uvicorn's ``http=`` option."""
+
+    __slots__ = ("_peer", "ground")
 
     def __init__(
         self,
@@ -265,26 +187,47 @@ class Lane(Limited):
         """Answer one plain gate request that came whole; leave anything else to the parser."""
         cycle = self.cycle
         if (
-            self._phase <= BETWEEN
-            and data.find(b" /authz/", 0, LONGEST_METHOD) > 0
-            and len(data) <= self.limits.header_bytes
-            and (cycle is None or cycle.response_complete)
-            and self._is_open()
+            (cycle is None or cycle.response_complete)
+            and self._phase <= BETWEEN
+            and self._stuck_since is None
+            and not self._draining
         ):
-            head = self.ground.scanner.scan(data)
-            if head is not None:
-                self._now = self._since = self.loop.time()
+            before, _, rest = data.partition(_CREDENTIAL)
+            credential, _, after = rest.partition(b"\r\n")
+            scheme, _, token = credential.partition(b" ")
+            key = (before, scheme, after, self._peer)
+            shape = self.ground.shapes.get(key)
+            if shape is not None and len(token) <= MAX_TOKEN and (token.isalnum() or _fits(token)):
                 self._phase = BETWEEN
-                (mount, method, query), headers, fields = head
-                pending = Pending(self, mount, keep_alive=True)
-                self._ask(pending, method, query, headers=headers, fields=fields)
+                self._ask(Pending(self, shape), token)
+                return
+            if self._scanned(data, key):
                 return
         super().data_received(data)
+
+    def _scanned(self, data: bytes, key: ShapeKey) -> bool:
+        """Whether *data* was a plain request of a shape not known yet, and is being answered."""
+        if (
+            data.find(b" /authz/", 0, LONGEST_METHOD) < 0
+            or len(data) > self.limits.header_bytes
+            or not self._is_open()
+        ):
+            return False
+        head = self.ground.scanner.scan(data)
+        if head is None:
+            return False
+        self._phase = BETWEEN
+        shape = self._read(
+            head.mount, head.method, head.query, headers=head.headers, fields=head.fields
+        )
+        if shape is not None and head.common:
+            self.ground.remember(key, shape, self.limits.header_bytes)
+        return True
 
     def _is_open(self) -> bool:
         """Whether an answer can be written, and one more request be taken in."""
         return not (
-            self.flow.write_paused
+            self._stuck_since is not None
             or self._draining
             or self.transport.is_closing()
             or len(self.tasks) >= self.limits.in_flight
@@ -306,9 +249,10 @@ class Lane(Limited):
             return
         parser = self.parser
         keep_alive = parser.get_http_version() != "1.0" and parser.should_keep_alive()
-        pending = Pending(self, mount, keep_alive=keep_alive)
         method = parser.get_method()
-        self._ask(pending, method, query, headers=self.headers, fields=self.fields)
+        self._read(
+            mount, method, query, headers=self.headers, fields=self.fields, keep_alive=keep_alive
+        )
 
     def on_message_complete(self) -> None:
         if isinstance(self.cycle, Pending):  # and so without a body
@@ -318,29 +262,46 @@ class Lane(Limited):
 
     # -- asking --------------------------------------------------------------------------------
 
-    def _ask(
+    def _read(
         self,
-        pending: Pending,
+        mount: Mount,
         method: bytes,
         query: bytes,
         *,
         headers: Sequence[Header],
         fields: Mapping[bytes, bytes],
-    ) -> None:
+        keep_alive: bool = True,
+    ) -> Shape | None:
+        """Ask what a request asks; None when it asks nothing and was refused."""
         ground = self.ground
-        self.cycle = pending  # type: ignore[assignment]
         try:
             question = ground.questions.read(
-                pending.mount, method, query, headers=headers, fields=fields, peer=self._peer
+                mount, method, query, headers=headers, fields=fields, peer=self._peer
             )
-            if isinstance(question, Missing):
-                pending.refuse(question)
-                return
-            token, address, agent, write = pending.question = question
-            shard, digest = shard_of_text(token), digest_of(token)
-            pending.shard = shard
-            tail = ground.tail(shard, digest, address=address, agent=agent, write=write)
-            ground.store.ask(pending, digest[:4], tail)
+        except Exception:
+            log.exception("the lane failed")
+            question = None
+        if isinstance(question, Question):
+            shape = ground.shape(mount, question)
+            self._ask(Pending(self, shape, keep_alive), question.token)
+            return shape
+        self.cycle = pending = Pending(self, blank(mount), keep_alive)  # type: ignore[assignment]
+        if question is None:
+            pending.undecided("failed")
+        else:
+            pending.refuse(question)
+        return None
+
+    def _ask(self, pending: Pending, token: bytes) -> None:
+        self.cycle = pending  # type: ignore[assignment]
+        ground, shape = self.ground, pending.shape
+        try:
+            now = monotonic()
+            pending.token = token
+            shard, digest = place_of(token)
+            pending.shard = shard[0] << 8 | shard[1]
+            tail = ground.tail(shard, digest, shape.seen, write=shape.write, now=now)
+            ground.store.ask(pending, digest[:4], tail, now=now)
         except Exception:
             log.exception("the lane failed")
             pending.undecided("failed")
@@ -352,14 +313,10 @@ class Lane(Limited):
         task.add_done_callback(self.tasks.discard)
 
     async def _ask_store(self, pending: Pending) -> None:
-        question, answers = pending.question, self.ground.answers
-        assert question is not None
+        shape, answers = pending.shape, self.ground.answers
         try:
             verdict = await self.ground.tokens.verify(
-                question.token,
-                address=question.address,
-                agent=question.agent,
-                write=question.write,
+                pending.token, address=shape.address, agent=shape.agent, write=shape.write
             )
         except StoreDown as error:
             pending.answer(answers.unavailable(error.retry_after_s))
@@ -368,7 +325,12 @@ class Lane(Limited):
             pending.answer(answers.unavailable())
         else:
             pending.answer(
-                answers.allow(verdict, pending.mount)
+                answers.allow(verdict, shape.mount)
                 if verdict.allowed
-                else answers.deny(verdict.word, pending.mount)
+                else answers.deny(verdict.word, shape.mount)
             )
+
+
+def _fits(token: bytes) -> bool:
+    """Whether *token* is made of what tokens may be made of."""
+    return token != b"" and not token.translate(None, FIT)

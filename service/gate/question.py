@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import parse_qsl
 
@@ -88,9 +89,10 @@ class Questions:
         methods = {mount.method_header for mount in MOUNTS if mount.method_header}
         self.wanted = self.credentials | methods | {self._ip_header, b"user-agent"}
         """Names of all headers that ``read`` looks at."""
+        self.peer = lru_cache(maxsize=4096)(self._peer)
+        """What is to be known of the peer at an address: (address, whether it is trusted)."""
 
-    def peer(self, address: bytes) -> tuple[bytes, bool]:
-        """What a connection needs to know of its peer: (address, whether it is trusted)."""
+    def _peer(self, address: bytes) -> tuple[bytes, bool]:
         return address, address in self.asking.trust
 
     def read(

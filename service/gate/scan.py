@@ -8,7 +8,7 @@ answer, or says anything twice, is left to the parser and to those who know what
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Final, NamedTuple
 
 from service.gate.question import FIT, SCHEMES, Header, Mount, Questions, mount_of
 
@@ -62,8 +62,20 @@ _METHODS = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"O
 Request = tuple[Mount, bytes, bytes]
 """Mount, method and query of a request line."""
 
-Head = tuple[Request, list[Header], dict[bytes, bytes]]
-"""A plain request, the headers of it that the gate reads, and the dict of them."""
+
+class Head(NamedTuple):
+    """A plain request: *headers* are those that the gate reads, *fields* the dict of them.
+
+    *common* when nothing but one ``Authorization`` header can hold a secret.
+    """
+
+    mount: Mount
+    method: bytes
+    query: bytes
+    headers: list[Header]
+    fields: dict[bytes, bytes]
+    common: bool
+
 
 _NEW: Final = (b"", b"")
 _AUTHORIZATION = b"Authorization: "
@@ -91,26 +103,29 @@ class Scanner:
             return None
         try:
             request = self._requests.get(lines[0]) or self._request(lines[0])
-            headers = self._headers(lines)
+            headers, common = self._headers(lines)
         except _Unfit:
             return None
         fields = dict(headers)
         # Every HTTP/1.1 request names its host, once; and nothing may contradict itself.
         if b"host" not in fields or len(fields) != len(headers):
             return None
-        return request, headers, fields
+        return Head(*request, headers, fields, common and lines[0] in self._requests)
 
-    def _headers(self, lines: list[bytes]) -> list[Header]:
+    def _headers(self, lines: list[bytes]) -> tuple[list[Header], bool]:
         headers: list[Header] = []
-        known = self._lines.get
+        known, common = self._lines.get, True
         for i in range(1, len(lines)):
             line = lines[i]
             header = known(line, _NEW)
             if header is _NEW:
-                header = self._credential(line) or self._header(line)
+                header = self._credential(line)
+                if header is None:
+                    header = self._header(line)
+                    common = common and line in self._lines
             if header is not None:
                 headers.append(header)
-        return headers
+        return headers, common
 
     @staticmethod
     def _credential(line: bytes) -> Header | None:

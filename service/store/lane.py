@@ -12,6 +12,7 @@ import logging
 import random
 from collections import deque
 from collections.abc import Callable
+from time import monotonic
 from typing import Any, Protocol
 
 import hiredis
@@ -48,8 +49,8 @@ class Asker:
     unknown: list[Any] | None
     waits: bool
 
-    def decided(self, reply: list[Any]) -> None:
-        """Take the script's reply; not expected to raise."""
+    def decided(self, reply: list[Any], now: float) -> None:
+        """Take the script's reply, heard *now* (``time.monotonic``); not expected to raise."""
         raise NotImplementedError
 
     def undecided(self, reason: str) -> None:
@@ -65,7 +66,7 @@ class _Waiting(Asker):
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.answer: asyncio.Future[list[Any]] = loop.create_future()
 
-    def decided(self, reply: list[Any]) -> None:
+    def decided(self, reply: list[Any], now: float) -> None:
         if not self.answer.done():  # who has gone is told nothing
             self.answer.set_result(reply)
 
@@ -119,38 +120,51 @@ class Lane:
 
     # -- asking --------------------------------------------------------------------------------
 
-    def ask(self, asker: Asker, tag: bytes, tail: bytes) -> None:
-        """Run verify; *tag* begins the digest, *tail* follows the script (``VerifyTail``)."""
-        wire = self._wire
-        under_way = len(self._sent) + len(self._waiting)
-        if under_way >= self._most or (wire is not None and wire.paused):
+    def ask(self, asker: Asker, tag: bytes, tail: bytes, *, now: float) -> None:
+        """Run verify; *tag* begins the digest, *tail* follows the script (``VerifyTail``).
+
+        *now* is ``time.monotonic``, as are all times here.
+        """
+        wire, sent = self._wire, self._sent
+        if wire is None or wire.paused or len(sent) >= self._most:
+            self._ask_later(asker, tag, tail, now=now)
+            return
+        asker.tag, asker.tail, asker.asked_at = tag, tail, now
+        asker.sent_again, asker.unknown, asker.waits = False, None, True
+        if not sent:
+            self._quiet_since = now
+            if not self._sweeping:
+                self._watch()
+        sent.append(asker)
+        out = self._out
+        if not out:
+            self._loop.call_soon(self._flush)
+        out += (self._head, tail)
+
+    def _ask_later(self, asker: Asker, tag: bytes, tail: bytes, *, now: float) -> None:
+        """Wait for a connection, or be turned down."""
+        if self._wire is not None or len(self._waiting) >= self._most:
             asker.waits = False
             asker.undecided("overloaded")
             return
-        now = self._loop.time()
         asker.tag, asker.tail, asker.asked_at = tag, tail, now
         asker.sent_again, asker.unknown, asker.waits = False, None, True
-        if not under_way:
-            self._quiet_since = now
         if not self._sweeping:
             self._watch()
-        if wire is None:
-            self._waiting.append(asker)
-            self._wanted.set()
-        else:
-            self._send(asker, self._head + tail)
+        self._waiting.append(asker)
+        self._wanted.set()
 
-    async def reply(self, tag: bytes, tail: bytes) -> list[Any]:
+    def reply(self, tag: bytes, tail: bytes) -> asyncio.Future[list[Any]]:
         """What ``ask`` would tell an asker; StoreDown when there is no verdict."""
         waiting = _Waiting(self._loop)
-        self.ask(waiting, tag, tail)
-        return await waiting.answer
+        self.ask(waiting, tag, tail, now=monotonic())
+        return waiting.answer
 
-    def _send(self, asker: Asker, command: bytes) -> None:
+    def _send(self, asker: Asker, *command: bytes) -> None:
         self._sent.append(asker)
         if not self._out:
             self._loop.call_soon(self._flush)
-        self._out.append(command)
+        self._out += command
 
     def _send_again(self, asker: Asker) -> None:
         """Ask from the start, on whatever connection there is."""
@@ -161,7 +175,7 @@ class Lane:
             self._waiting.append(asker)
             self._wanted.set()
         else:
-            self._send(asker, self._head + asker.tail)
+            self._send(asker, self._head, asker.tail)
 
     def _flush(self) -> None:
         out, self._out = self._out, []
@@ -188,11 +202,10 @@ class Lane:
         elif asker.waits:
             self._decide(asker, reply)
 
-    @staticmethod
-    def _decide(asker: Asker, reply: list[Any]) -> None:
+    def _decide(self, asker: Asker, reply: list[Any]) -> None:
         asker.waits = False
         try:
-            asker.decided(reply)
+            asker.decided(reply, self._wire.heard_at if self._wire else monotonic())
         except Exception:
             # He was told, so nobody may tell him again; the connection and the order are sound.
             log.exception("an asker failed")
@@ -235,8 +248,8 @@ class Lane:
         if not asker.waits:
             return
         if "NOSCRIPT" in text[:40]:
-            self._send(asker, self._sources[self._fenced] + asker.tail)
-        elif word == "TRYAGAIN" and self._loop.time() + AGAIN_S < asker.asked_at + self._timeout_s:
+            self._send(asker, self._sources[self._fenced], asker.tail)
+        elif word == "TRYAGAIN" and monotonic() + AGAIN_S < asker.asked_at + self._timeout_s:
             self._loop.call_later(AGAIN_S, self._send_again, asker)
         else:
             log.error("redis refused: %s", word)
@@ -246,14 +259,14 @@ class Lane:
 
     def _look_again(self) -> None:
         """Connect anew, at most once a second: the address may lead elsewhere by now."""
-        if self._loop.time() - self._made_at > BACK_OFF_S[1]:
+        if monotonic() - self._made_at > BACK_OFF_S[1]:
             self._drop()
 
     # -- deadlines -----------------------------------------------------------------------------
 
     def _sweep(self) -> None:
         """Turn away whose deadline has passed; his place stays, so that the order holds."""
-        now = self._loop.time()
+        now = monotonic()
         late = now - self._timeout_s
         for asker in self._sent:
             if asker.asked_at <= late:
@@ -272,11 +285,9 @@ class Lane:
 
     def _check_silence(self, now: float) -> None:
         wire = self._wire
-        if wire is None or not self._sent or wire.heard:
+        if wire is None or not self._sent:
             self._quiet_since = now
-            if wire is not None:
-                wire.heard = False
-        elif now - self._quiet_since > 2 * self._timeout_s:
+        elif now - max(self._quiet_since, wire.heard_at) > 2 * self._timeout_s:
             log.warning("redis is silent: connection dropped")
             wire.drop()
 
@@ -287,7 +298,7 @@ class Lane:
         while True:
             if await self._connect():
                 await self._lost.wait()
-                if self._loop.time() - self._made_at > BACK_OFF_S[1]:
+                if monotonic() - self._made_at > BACK_OFF_S[1]:
                     pause_s = BACK_OFF_S[0]
             else:
                 self._turn_away()
@@ -306,7 +317,7 @@ class Lane:
             return False
         self._head = self._heads[self._fenced]
         self._lost.clear()
-        self._made_at = self._quiet_since = self._loop.time()
+        self._made_at = self._quiet_since = monotonic()
         wire.on_reply = self._heard
         self._wire = wire
         self._send_waiting()

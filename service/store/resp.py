@@ -1,17 +1,15 @@
-"""The lane's wire: one raw connection, and how verify is spelled on it (RESP2)."""
+"""The lane's wire: one raw connection, and what of RESP2 is spelled by hand."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import re
-from binascii import hexlify
 from collections.abc import Callable
+from time import monotonic
 from typing import Any
 
 import hiredis
-
-from service.store.keys import Keys
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +23,8 @@ class Wire(asyncio.Protocol):
         self._reader = hiredis.Reader()
         self._transport: asyncio.Transport | None = None
         self.paused = False
-        self.heard = False
+        self.heard_at = 0.0
+        """When the last bytes came (``time.monotonic``)."""
         self.lost = False
         self._exchange: asyncio.Future[None] | None = None
 
@@ -33,7 +32,7 @@ class Wire(asyncio.Protocol):
         self._transport = transport  # type: ignore[assignment]
 
     def data_received(self, data: bytes) -> None:
-        self.heard = True
+        self.heard_at = monotonic()
         reader, gets = self._reader, self._reader.gets
         try:
             reader.feed(data)
@@ -91,34 +90,6 @@ def ignore(_: Any) -> None:
     """Take a reply that nobody waits for."""
 
 
-class VerifyTail:
-    """Spells the keys and arguments of verify, as the *keys* of this store and *rules* have them.
-
-    Widths are fixed, so one formatting does it; only the address may be unknown, and is empty then.
-    """
-
-    def __init__(self, keys: Keys, rules: bytes) -> None:
-        sample = keys.token(bytes(2), bytes(20)), keys.owners(bytes(2))
-        prefix = keys.prefix.replace(b"%", b"%%")
-        spelled = b"$%d\r\n%bt:{%%b}:%%b\r\n$%d\r\n%bo:{%%b}\r\n" % (
-            len(sample[0]),
-            prefix,
-            len(sample[1]),
-            prefix,
-        )
-        rest = b"$16\r\n%%b\r\n$1\r\n%%b\r\n%b" % bulk(rules)
-        self._known = spelled + b"$16\r\n%b\r\n" + rest
-        self._unknown = spelled + b"$0\r\n%b\r\n" + rest
-
-    def __call__(
-        self, shard: bytes, digest: bytes, *, address: bytes, agent: bytes, write: bool
-    ) -> bytes:
-        """The bytes that follow the script; *address* 16 bytes or empty, *agent* 16."""
-        tag = hexlify(shard)
-        form = self._known if address else self._unknown
-        return form % (tag, digest, tag, address, agent, b"1" if write else b"0")
-
-
 # What Redis 6.2 hides in the middle of a text about the script that met it.
 _CODE = re.compile(r"\b(READONLY|NOREPLICAS|MISCONF|OOM|MASTERDOWN|CLUSTERDOWN)\b")
 
@@ -135,5 +106,5 @@ def bulk(part: bytes) -> bytes:
 
 
 def head_of(command: bytes, script: bytes) -> bytes:
-    """The command up to its keys: two of them, and four arguments, will follow."""
-    return b"*9\r\n%b%b%b" % (bulk(command), bulk(script), bulk(b"2"))
+    """The command up to its keys: two of them, and two arguments, will follow."""
+    return b"*7\r\n%b%b%b" % (bulk(command), bulk(script), bulk(b"2"))

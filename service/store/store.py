@@ -5,14 +5,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from time import monotonic
 
 from service.errors import NotSetUp, StoreDown
 from service.model import UNLIMITED, Head, Life, Policy, Verdict, Word, token_id
 from service.store.client import Call, Client, Command, Part, Reply
 from service.store.keys import Keys, shard_of, split_entry
 from service.store.lane import TAG_BYTES, Lane
-from service.store.resp import VerifyTail
 from service.store.scripts import load_all
+from service.store.verify import VerifyTail, clocked, pack_rules
 
 log = logging.getLogger(__name__)
 
@@ -20,6 +21,7 @@ TRIES = 5
 """A lowered limit, a full house and a narrow window cost one each; two are left for a race."""
 TIDY = 8
 MARGIN = 16
+_WORDS = {word.value.encode(): word for word in Word}
 WHOLE = 1 << 31  # as many entries as any index has
 BURY = 200
 
@@ -124,41 +126,44 @@ class Store:
         """
         for _ in range(TRIES):
             if self._lane is not None:
-                tail = self.tail(shard, digest, address=address, agent=agent, write=write)
+                seen = self.tail.seen(address, agent)
+                tail = self.tail(shard, digest, seen, write=write, now=monotonic())
                 reply = await self._lane.reply(digest[:TAG_BYTES], tail)
             else:
-                args: list[Part] = [address, agent, b"1" if write else b"0", self.rules]
+                args: list[Part] = [agent + address, clocked(self.rules, write=write)]
                 keys = [self.keys.token(shard, digest), self.keys.owners(shard)]
                 reply = (await self.client.run(Call(self.scripts["verify"], keys, args)))[0]
-            word = Word(reply[0].decode())
+            word = _WORDS.get(reply[0])
             if reply[1] != digest[:TAG_BYTES]:
                 raise StoreDown("crossed replies")
+            if word is Word.OK:
+                return self._allowed(reply, shard)
             if word is Word.MOVED:
                 shard = reply[2]
             elif word is Word.TRIM:
                 await self.trim(reply[2].decode(), self.policies[reply[3].decode()])
+            elif word is Word.NO_POLICY:
+                log.error("a token names a policy that the config does not have")
+                raise StoreDown("policy missing")
             else:
-                return await self._verdict(word, reply, shard)
+                if word is Word.UNKNOWN:
+                    await self.check_born()
+                if word is None:
+                    raise StoreDown("unknown word")
+                return Verdict(word=word)
         raise StoreDown("moved on")
 
-    async def _verdict(self, word: Word, reply: Reply, shard: bytes) -> Verdict:
-        if word is Word.UNKNOWN:
-            await self.check_born()
-        if word is Word.NO_POLICY:
-            log.error("a token names a policy that the config does not have")
-            raise StoreDown("policy missing")
-        if word is not Word.OK:
-            return Verdict(word=word)
-        head = Head.unpack(reply[2])
+    def _allowed(self, reply: Reply, shard: bytes) -> Verdict:
+        _, _, kind, counter, owner, remaining_ms, gap_ms, mismatch = reply
         return Verdict(
-            word=word,
-            owner=reply[3].decode(),
-            policy=self.policies[head.policy].name,
-            write=head.write,
-            token_id=token_id(head.counter, shard),
-            remaining_ms=reply[4],
-            gap_ms=reply[5],
-            mismatch=reply[6],
+            word=Word.OK,
+            owner=owner.decode(),
+            policy=self.policies[chr(kind[0])].name,
+            write=kind[2:] == b"w",
+            token_id=token_id(counter, shard),
+            remaining_ms=remaining_ms,
+            gap_ms=gap_ms,
+            mismatch=mismatch,
         )
 
     async def check_born(self) -> None:
@@ -382,19 +387,3 @@ class Store:
             reply = (await self.client.run(*self._tidy(shard, owner, entries, {})))[0]
             removed += reply[1]
             start += len(entries) - reply[1]
-
-
-def pack_rules(policies: Sequence[Policy], interval_ms: int) -> bytes:
-    """The policies as verify takes them: one fixed-width argument, built once."""
-    return b"%013d" % interval_ms + b"".join(
-        b"%b%013d%013d%04d%d%d"
-        % (
-            policy.letter.encode("ascii"),
-            policy.idle_ms,
-            policy.slide_step_ms,
-            policy.limit,
-            policy.bind_ip,
-            policy.bind_agent,
-        )
-        for policy in policies
-    )

@@ -22,6 +22,7 @@ P95_LINES = 40
 PARAMETERS = 6
 POSITIONAL = 3
 SCRIPT_LINES = 80
+HOT_LINES = 120
 
 
 def named(path: Path) -> str:
@@ -104,5 +105,6 @@ def test_most_functions_are_short():
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=named)
 def test_a_script_is_one_decision_long(path: Path):
-    """A Lua script has at most 80 lines below its header."""
-    assert len(body(path.read_text("utf-8"))) <= SCRIPT_LINES
+    """A Lua script has at most 80 lines below its header; the one of every request 120."""
+    most = HOT_LINES if path.stem == "verify" else SCRIPT_LINES
+    assert len(body(path.read_text("utf-8"))) <= most

@@ -139,7 +139,7 @@ async def test_an_alias_says_where_the_record_lives(rig: Rig):
     foreign = b"\x00\x01"
     alias = rig.keys.token(foreign, made.digest)
     await rig.run(b"HSET", alias, b"a", made.shard)
-    args = (HOME, CURL, b"0", rig.rules())
+    args = (CURL + HOME, rig.rules())
 
     reply = await rig.call("verify", [alias, rig.keys.owners(foreign)], *args)
     verdict = await rig.use(replace(made, shard=foreign))
@@ -162,7 +162,7 @@ async def test_a_policy_the_config_lost_is_no_verdict(rig: Rig):
     """A token of a policy that is not configured is refused as the store's fault, bound or not."""
     made = await rig.make()
     other = rig.node(NETBOX)
-    args = (AWAY, WGET, b"1", other.rules())
+    args = (WGET + AWAY, other.rules(write=True))
 
     assert "no_policy" == (await rig.call("verify", _keys(rig, made), *args))[0]
     with pytest.raises(StoreDown):
@@ -175,10 +175,8 @@ async def test_a_head_of_another_layout_is_not_judged(rig: Rig):
     head = await rig.field(made, "h") or b""
     await rig.client.run((b"HSET", _keys(rig, made)[0], b"h", b"2" + head[1:]))
 
-    assert (
-        "no_policy"
-        == (await rig.call("verify", _keys(rig, made), HOME, CURL, b"1", rig.rules()))[0]
-    )
+    args = (CURL + HOME, rig.rules(write=True))
+    assert "no_policy" == (await rig.call("verify", _keys(rig, made), *args))[0]
     with pytest.raises(StoreDown):
         await rig.use(made)
 
@@ -187,7 +185,7 @@ async def test_every_reply_repeats_the_tag_of_the_digest(rig: Rig):
     """Whatever the verdict, its second part is the first four bytes of the digest asked about."""
     made = await rig.make()
     for _, spoil in reversed(ORDER):
-        args = (HOME, CURL, b"1", rig.rules())
+        args = (CURL + HOME, rig.rules(write=True))
         assert made.digest[:4] == (await rig.call("verify", _keys(rig, made), *args))[1]
         await spoil(rig, made)
 
@@ -292,7 +290,7 @@ async def test_a_lowered_limit_is_asked_to_be_trimmed(rig: Rig):
     """When the limit sent is lower than the one a floor was made for, verify wants a trim first."""
     made = [await rig.make() for _ in range(3)]
     node = rig.node(replace(TOWER, per_user=2), NETBOX)
-    args = (HOME, CURL, b"0", node.rules())
+    args = (CURL + HOME, node.rules())
 
     reply = await rig.call("verify", _keys(rig, made[2]), *args)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from service.errors import StoreDown
 from service.model import Life, Word
 from tests.makers import AWAY, HOME, MINUTE, NETBOX, PUPPET, TOWER, Made, Rig
+from tests.servers import Server
 
 GRAVE = TOWER.grave_ms
 IDLE = TOWER.idle_ms
@@ -180,9 +182,9 @@ async def test_a_policy_that_stopped_sliding_leaves_the_end_where_it_was(rig: Ri
     assert near(IDLE + GRAVE - 10 * MINUTE, await rig.ttl(made))
 
 
-async def use_every(rig: Rig, made: Made, interval_ms: int) -> bytes | None:
+async def use_every(rig: Rig, made: Made, interval_ms: int, *, ahead_ms: int = 0) -> bytes | None:
     """One use under a last_used interval; what is written of it."""
-    args = (HOME, rig.head(TOWER).agent, b"0", rig.rules(interval_ms))
+    args = (rig.head(TOWER).agent + HOME, rig.rules(interval_ms, ahead_ms=ahead_ms))
     assert "ok" == (await rig.call("verify", [made.key, rig.keys.owners(made.shard)], *args))[0]
     return await rig.field(made, "l")
 
@@ -221,6 +223,54 @@ async def test_a_clock_that_stepped_back_does_not_freeze_last_used(
     await rig.run(b"HSET", made.key, b"l", stored)
 
     assert written == (stored != await use_every(rig, made, MINUTE))
+
+
+HOUR = 60 * MINUTE
+
+
+@pytest.mark.parametrize("ahead_ms", [-1000 * HOUR, -HOUR, -MINUTE, MINUTE, HOUR, 1000 * HOUR])
+@pytest.mark.parametrize(("ago_ms", "written"), [(MINUTE - SLACK, False), (2 * MINUTE, True)])
+async def test_a_node_whose_clock_is_wrong_writes_no_sooner(
+    rig: Rig, ahead_ms: int, ago_ms: int, written: bool
+):
+    """The interval is Redis's; a clock a minute slow may put a write off, never bring it on."""
+    made = await rig.make()
+    stored = (await rig.now() - ago_ms).to_bytes(6, "big")
+    await rig.run(b"HSET", made.key, b"l", stored)
+
+    used = await use_every(rig, made, MINUTE, ahead_ms=ahead_ms)
+
+    assert written == (stored != used) or (ahead_ms, used) == (-MINUTE, stored)
+    assert abs(int.from_bytes(used or b"", "big") - await rig.now()) < ago_ms + SLACK
+
+
+@pytest.mark.parametrize("ahead_ms", [0, -MINUTE // 2])
+async def test_two_intervals_are_never_passed_over(rig: Rig, ahead_ms: int):
+    """A node half a minute slow is late by half a minute at most."""
+    made = await rig.make()
+    stored = (await rig.now() - 2 * MINUTE).to_bytes(6, "big")
+    await rig.run(b"HSET", made.key, b"l", stored)
+
+    assert stored != await use_every(rig, made, MINUTE, ahead_ms=ahead_ms)
+
+
+async def test_most_uses_do_not_ask_for_the_time(real_server: Server):
+    """A second use within the minute is decided without TIME, which costs a fifth of a verify."""
+    async with Rig(real_server.url) as rig:
+        made = await rig.make(await rig.owner())
+        await use_every(rig, made, MINUTE)
+        before = await asked_for_time(rig)
+
+        await use_every(rig, made, MINUTE)
+
+        assert before == await asked_for_time(rig)
+
+
+async def asked_for_time(rig: Rig) -> bytes:
+    """How often somebody asked for it, as Redis counts."""
+    counted: bytes = await rig.run(b"INFO", b"commandstats")
+    found = re.search(rb"cmdstat_time:calls=(\d+)", counted)
+    return found[1] if found else b"0"
 
 
 async def test_an_interval_of_nothing_notes_every_use(rig: Rig):

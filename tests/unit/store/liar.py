@@ -8,23 +8,25 @@ import struct
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any
 
 import hiredis
 
 from service.core.secret import agent_digest
-from service.model import Head, Life, Policy
+from service.model import Policy
 from service.store.client import Client
 from service.store.keys import Keys
 from service.store.lane import Asker, Lane
-from service.store.resp import VerifyTail, Wire
+from service.store.resp import Wire
 from service.store.scripts import load_all
-from service.store.store import pack_rules
+from service.store.verify import VerifyTail, pack_rules
 
 Command = list[bytes]
 KEYS = Keys(b"")
 RULES = pack_rules([Policy(name="netbox", letter="n")], 60_000)
-HEAD = Head(policy="n", life=Life.NEVER, write=True, grave_s=1, prefix=b"", agent=bytes(16))
+KIND = b"nnw"
+"""Policy netbox, never ends, may write."""
 TAIL = VerifyTail(KEYS, RULES)
 NEVER_S = 3.0
 """Who is not told within this is never told."""
@@ -154,7 +156,7 @@ def owner_of(digest: bytes) -> bytes:
 
 def verdict(digest: bytes) -> list[Any]:
     """A reply that lets the owner of *digest* pass."""
-    return [b"ok", digest[:4], HEAD.pack(), owner_of(digest), -1, -1, 0]
+    return [b"ok", digest[:4], KIND, 1, owner_of(digest), -1, -1, 0]
 
 
 def right(_: Link, command: Command) -> bytes:
@@ -214,9 +216,9 @@ class Asked(Asker):
         self._began = self._loop.time()
         self._told = asyncio.Event()
 
-    def decided(self, reply: list[Any]) -> None:
+    def decided(self, reply: list[Any], now: float) -> None:
         self.reply = reply
-        self._call(reply[0].decode(), reply[3] if reply[0] == b"ok" else b"")
+        self._call(reply[0].decode(), reply[4] if reply[0] == b"ok" else b"")
 
     def undecided(self, reason: str) -> None:
         self._call(f"503 {reason}", b"")
@@ -242,9 +244,9 @@ def digest(number: int) -> bytes:
 
 def put(lane: Lane, asker: Asked) -> Asked:
     """Ask *lane* for *asker*'s digest."""
-    agent = agent_digest(b"liar")
-    tail = TAIL(asker.digest[:2], asker.digest, address=b"", agent=agent, write=False)
-    lane.ask(asker, asker.digest[:4], tail)
+    seen, now = TAIL.seen(b"", agent_digest(b"liar")), monotonic()
+    tail = TAIL(asker.digest[:2], asker.digest, seen, write=False, now=now)
+    lane.ask(asker, asker.digest[:4], tail, now=now)
     return asker
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
+from time import monotonic
 
 import pytest
 
 from service.errors import StoreDown
-from service.model import Head, Word
+from service.model import Word
 from service.store.lane import Lane
-from service.store.resp import VerifyTail
+from service.store.verify import VerifyTail
 from tests.conftest import ServerFactory
 from tests.lua.test_verify import ORDER, spelled
 from tests.makers import CURL, HOME, NETBOX, TOWER, Made, Rig
@@ -36,11 +37,9 @@ def put(lane: Lane, rig: Rig, made: Made, *, write: bool = True) -> Asked:
     """Ask *lane* about one use of a token."""
     tail = VerifyTail(rig.keys, rig.store.rules)
     asker = Asked(made.digest)
-    lane.ask(
-        asker,
-        made.digest[:4],
-        tail(made.shard, made.digest, address=HOME, agent=CURL, write=write),
-    )
+    seen, now = tail.seen(HOME, CURL), monotonic()
+    asked = tail(made.shard, made.digest, seen, write=write, now=now)
+    lane.ask(asker, made.digest[:4], asked, now=now)
     return asker
 
 
@@ -74,7 +73,7 @@ def rig_url(rig: Rig) -> str:
 
 @pytest.mark.parametrize("policy", [TOWER, NETBOX], ids=lambda policy: policy.name)
 async def test_the_lane_allows_with_the_store_s_facts(rig: Rig, policy):
-    """Owner, head and what is left of the time are those of the token."""
+    """Owner, kind, number and what is left of the time are those of the token."""
     made = await rig.make(policy=policy)
     async with lane_to(rig_url(rig)) as lane:
         asker = put(lane, rig, made)
@@ -82,9 +81,10 @@ async def test_the_lane_allows_with_the_store_s_facts(rig: Rig, policy):
     verdict = await rig.use(made, write=True)
 
     assert verdict.allowed
-    _, tag, head, owner, remaining_ms, _, mismatch = asker.reply
+    _, tag, kind, counter, owner, remaining_ms, _, mismatch = asker.reply
     assert (made.digest[:4], verdict.owner, verdict.mismatch) == (tag, owner.decode(), mismatch)
-    assert verdict.policy == rig.store.policies[Head.unpack(head).policy].name
+    assert verdict.policy == rig.store.policies[chr(kind[0])].name
+    assert (made.outcome.counter, b"w") == (counter, kind[2:])
     assert verdict.remaining_ms == pytest.approx(remaining_ms, abs=1_000)
 
 
@@ -128,7 +128,7 @@ async def test_flushed_scripts_fail_nobody(rig: Rig):
         async def keep_asking(made: Made) -> None:
             while loop.time() < ends:
                 askers = [put(lane, rig, made) for _ in range(5)]
-                words.update([((await asker.told()).word, *asker.reply[3:4]) for asker in askers])
+                words.update([((await asker.told()).word, *asker.reply[4:5]) for asker in askers])
 
         async def keep_flushing() -> None:
             nonlocal flushes

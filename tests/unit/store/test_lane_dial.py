@@ -8,11 +8,12 @@ import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from time import monotonic
 
 import pytest
 
 from service.store.lane import Lane
-from service.store.resp import VerifyTail
+from service.store.verify import VerifyTail
 from tests.conftest import ServerFactory
 from tests.makers import CURL, HOME, Made, Rig
 from tests.servers import Server, kinds
@@ -38,11 +39,9 @@ class House:
         """What the lane says of a use of the token, in time."""
         made, asker = self._made, Asked(self._made.digest)
         tail = VerifyTail(self.rig.keys, self.rig.store.rules)
-        self.lane.ask(
-            asker,
-            made.digest[:4],
-            tail(made.shard, made.digest, address=HOME, agent=CURL, write=True),
-        )
+        seen, now = tail.seen(HOME, CURL), monotonic()
+        asked = tail(made.shard, made.digest, seen, write=True, now=now)
+        self.lane.ask(asker, made.digest[:4], asked, now=now)
         told = await asker.told()
         return told.word
 

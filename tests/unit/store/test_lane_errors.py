@@ -9,7 +9,6 @@ import pytest
 
 from service.store.scripts import load_all
 from tests.unit.store.liar import (
-    HEAD,
     Command,
     Link,
     ask,
@@ -176,8 +175,3 @@ async def test_the_fence_is_only_for_servers_that_know_it(version: bytes):
         script = load_all()["verify"]
         expected = script.sha_plain if version == b"6.2.14" else script.sha_fenced
         assert expected == liar.heard[0][1]
-
-
-def test_the_head_used_here_is_one_of_ours():
-    """A liar whose heads nobody could read would prove nothing."""
-    assert 52 == len(HEAD.pack())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from time import monotonic
 from typing import Any
 
 import hiredis
@@ -11,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.store.keys import Keys
-from service.store.resp import VerifyTail, Wire, bulk, head_of, ignore
+from service.store.resp import Wire, bulk, head_of, ignore
+from service.store.verify import VerifyTail
 from tests.loopback import Wire as Transport
 from tests.unit.store.liar import spell
 
@@ -43,7 +46,7 @@ def fixed(size: int) -> st.SearchStrategy[bytes]:
     agent=fixed(16),
     write=st.booleans(),
 )
-def test_a_tail_is_what_a_generic_packer_writes(
+def test_a_tail_is_what_a_generic_parser_reads(
     prefix: bytes,
     rules: bytes,
     shard: bytes,
@@ -54,13 +57,20 @@ def test_a_tail_is_what_a_generic_packer_writes(
 ) -> None:
     """No byte of a key or an argument, CR, LF and % included, changes the frame."""
     keys = Keys(prefix)
-    tail = VerifyTail(keys, rules)(shard, digest, address=address, agent=agent, write=write)
-    flag = b"1" if write else b"0"
-    words = (keys.token(shard, digest), keys.owners(shard), address, agent, flag, rules)
+    spell = VerifyTail(keys, rules)
+    before = time.time()
+    tail = spell(shard, digest, spell.seen(address, agent), write=write, now=monotonic())
+    reader = hiredis.Reader()
+    reader.feed(head_of(b"EVALSHA", b"f" * 40) + tail)
 
-    packed = hiredis.pack_command((b"EVALSHA", b"f" * 40, b"2", *words))
+    *words, said = reader.gets()
 
-    assert packed == head_of(b"EVALSHA", b"f" * 40) + tail
+    names = [keys.token(shard, digest), keys.owners(shard)]
+    assert [b"EVALSHA", b"f" * 40, b"2", *names, agent + address] == words
+    assert b"w" if write else b"r" == said[:1]
+    assert int(before * 1000) <= int.from_bytes(said[1:7], "big") <= time.time() * 1000
+    assert rules == said[7:]
+    assert reader.gets() is False
 
 
 @given(st.binary(max_size=300))

@@ -9,7 +9,7 @@ import pytest
 from service.errors import StoreDown
 from service.model import Head, Level, Life, Policy, Word
 from service.store.client import Call
-from service.store.store import pack_rules
+from service.store.verify import pack_rules
 from tests.makers import CURL, HOME, NETBOX, TOWER, Rig
 
 
@@ -44,7 +44,7 @@ async def test_a_word_nobody_knows_is_no_verdict(rig: Rig):
 
 
 def test_rules_are_of_fixed_width():
-    """Each policy takes 33 bytes behind the interval, whatever its numbers."""
+    """Each policy takes a letter in front and 16 bytes behind, whatever its numbers."""
     big = Policy(
         name="x",
         letter="x",
@@ -57,9 +57,10 @@ def test_rules_are_of_fixed_width():
 
     packed = pack_rules([TOWER, NETBOX, big], 60_000)
 
-    assert 13 + 3 * 33 == len(packed)
-    assert b"0000000060000t0000001800000" + b"0" * 13 + b"999922" == packed[:46]
-    assert b"x1000000000000" + b"0001000000000" + b"1000" + b"21" == packed[-33:]
+    assert 6 + 1 + 3 + 3 * 16 == len(packed)
+    assert bytes.fromhex("00000000ea60 03") + b"tnx" == packed[:10]
+    assert bytes.fromhex("0000001b7740 000000000000 270f 0202") == packed[10:26]
+    assert bytes.fromhex("00e8d4a51000 00003b9aca00 03e8 0201") == packed[-16:]
 
 
 def test_a_head_comes_apart_again():

@@ -1,0 +1,144 @@
+"""What the lanes of one process share: ready-made answers, remembered heads, counters."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+
+from service.core.tokens import Tokens
+from service.gate.answer import Answer, Answers, lines
+from service.gate.counts import Counts
+from service.gate.question import (
+    MAX_TOKEN,
+    MOUNTS,
+    Missing,
+    Mount,
+    Question,
+    Questions,
+)
+from service.gate.scan import Scanner
+from service.model import Life, Word
+from service.store.lane import Lane as StoreLane
+from service.store.verify import VerifyTail
+
+KEPT = 2048
+"""Shapes kept at most; when there are more, all are forgotten."""
+LONGEST = 2048
+"""Bytes of the longest shape that is kept."""
+
+_WRITES, _NEVER = ord("w"), ord(Life.NEVER)
+
+
+class Shape(NamedTuple):
+    """What a request says besides its token: gateways send the same over and over.
+
+    *seen* is *address* and *agent* as the store spells them.
+    """
+
+    mount: Mount
+    address: bytes
+    agent: bytes
+    write: bool
+    seen: bytes
+
+
+def blank(mount: Mount) -> Shape:
+    """The shape of a request that asks nothing."""
+    return Shape(mount, b"", b"", False, b"")
+
+
+ShapeKey = tuple[bytes, bytes, bytes, tuple[bytes, bool]]
+"""The bytes before the credential, its scheme, the bytes behind it, and the peer."""
+
+
+class Ground:
+    """What the connections of one process share; the app puts it into the lifespan state."""
+
+    def __init__(
+        self,
+        *,
+        tokens: Tokens,
+        questions: Questions,
+        answers: Answers,
+        store: StoreLane,
+        tail: VerifyTail,
+        header_count: int,
+    ) -> None:
+        self.scanner = Scanner(questions, header_count)
+        self.tokens = tokens
+        self.questions = questions
+        self.answers = answers
+        self.store = store
+        self.tail = tail
+        self.counts = Counts()
+        self.shapes: dict[ShapeKey, Shape] = {}
+        self._policies = {
+            ord(letter): policy.name.encode() for letter, policy in tokens.store.policies.items()
+        }
+        # Whole answers, with uvicorn's own header lines among them: those change each second, and
+        # all of these with them.
+        self.defaults: list[tuple[bytes, bytes]] = []
+        self.forms: dict[Mount, dict[bytes, bytes]] = {mount: {} for mount in MOUNTS}
+        self._refusals: dict[tuple[Word | Missing, Mount], bytes] = {}
+        self._unavailable = b""
+
+    # -- requests ------------------------------------------------------------------------------
+
+    def shape(self, mount: Mount, question: Question) -> Shape:
+        """*question* without its token."""
+        _, address, agent, write = question
+        return Shape(mount, address, agent, write, self.tail.seen(address, agent))
+
+    def remember(self, key: ShapeKey, shape: Shape, most: int) -> None:
+        """Know *shape* by *key* from now on, unless a request with it may exceed *most* bytes."""
+        before, _, after, _ = key
+        if len(before) + len(after) + MAX_TOKEN + 64 <= min(most, LONGEST):
+            if len(self.shapes) >= KEPT:
+                self.shapes.clear()
+            self.shapes[key] = shape
+
+    # -- answers -------------------------------------------------------------------------------
+
+    def renew(self, defaults: list[tuple[bytes, bytes]]) -> None:
+        """Forget what was made with older *defaults*; call it before any of the next three."""
+        if defaults is not self.defaults:
+            self.defaults = defaults
+            for forms in self.forms.values():
+                forms.clear()
+            self._refusals.clear()
+            self._unavailable = self.spell(self.answers.unavailable())
+
+    def form(self, mount: Mount, kind: bytes) -> bytes:
+        """The answer to a token that passes, for ``%``: owner (``quoted``), id, seconds left.
+
+        *kind* as verify answers it. The form for a token that never ends takes no seconds. What
+        was made is found in ``forms`` from then on.
+        """
+        policy, life, flag = kind
+        made = self.answers.allow_form(
+            mount,
+            policy=self._policies[policy],
+            write=flag == _WRITES,
+            ends=life != _NEVER,
+        )
+        before = (STATUS_LINE[200] + lines(self.defaults)).replace(b"%", b"%%")
+        form = self.forms[mount][kind] = before + made + b"\r\n"
+        return form
+
+    def refusal(self, reason: Word | Missing, mount: Mount) -> bytes:
+        """The answer to a token that does not pass."""
+        made = self._refusals.get((reason, mount))
+        if made is None:
+            made = self.spell(self.answers.deny(reason, mount))
+            self._refusals[reason, mount] = made
+        return made
+
+    def unavailable(self) -> bytes:
+        """The answer when there is no verdict."""
+        return self._unavailable
+
+    def spell(self, answer: Answer) -> bytes:
+        """*answer* as bytes."""
+        status, headers = answer
+        return STATUS_LINE[status] + lines(self.defaults) + lines(headers) + b"\r\n"

@@ -6,7 +6,8 @@
 -- ARGV[1] seen     the user agent's digest (16 bytes), then the client's address (16 bytes; none
 --                  when it is not known): as in the head, where both are bound whole
 -- ARGV[2] rules    numbers big-endian: "w" when the request may change something, else "r";
---                  the caller's clock in ms (6); interval_ms (6); how many policies (1); their
+--                  the caller's clock in ms (6); interval_ms (6, all ones:
+--                  never noted); how many policies (1); their
 --                  letters; then for each: idle_ms (6), step_ms (6), limit (2), address level
 --                  (1), agent level (1); levels 0 off, 1 log, 2 enforce
 -- RETURNS ok tag kind counter owner remaining_ms gap_ms mismatch | unknown tag | moved tag shard
@@ -125,7 +126,7 @@ if life == 115 and idle > 0 then -- "s": slides
     left = slid
   end
 end
-if due and (not used or math.abs(now - used) >= interval) then
+if due and interval < 281474976710655 and (not used or math.abs(now - used) >= interval) then
   local bytes, rest = '', now
   for _ = 1, 6 do
     bytes, rest = string.char(rest % 256) .. bytes, math.floor(rest / 256)

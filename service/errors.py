@@ -78,6 +78,10 @@ class LabelTaken(Refusal):
     """The owner already has a live token with this label."""
 
 
+class KeyTaken(Refusal):
+    """The key that a client chose is or was somebody's already."""
+
+
 class BadName(Refusal, ValueError):
     """A user name outside the rules: 1-150 characters after trimming, no control characters."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
+from ipaddress import IPv4Network, IPv6Network
 from typing import NamedTuple
 
 from service.errors import BadName
@@ -18,6 +19,9 @@ UNLIMITED = 9999
 
 NO_AGENT = bytes(AGENT_BYTES)
 """The agent digest of a token that is not bound to an agent."""
+
+
+Network = IPv4Network | IPv6Network
 
 
 class Level(IntEnum):
@@ -186,7 +190,9 @@ class Issued:
 class Token:
     """A token as lists show it: never its text. Times in milliseconds since the epoch, 0 none.
 
-    *state* is ``live``, or the word verify would refuse it with.
+    *state* is ``live``, or the word verify would refuse it with. *networks* is None where nobody
+    said anything, and empty where somebody said "none": neither restricts. *nonce* and *hidden*
+    are what the text can be had from again.
     """
 
     token_id: int
@@ -200,7 +206,12 @@ class Token:
     last_used_ms: int
     label: str = ""
     description: str = ""
+    client: str = ""
+    networks: tuple[Network, ...] | None = None
+    form: str = ""
     digest: bytes = field(default=b"", repr=False)
+    nonce: bytes = field(default=b"", repr=False)
+    hidden: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,12 +19,13 @@ from service.core.users import Users
 from service.model import Head, Level, Life, Policy, Verdict, Word
 from service.store.client import Call, Client, Command, Part
 from service.store.guard import GuardStore
+from service.store.issuing import NewToken, Outcome
 from service.store.keys import Keys, shard_of
 from service.store.owners import Owners
 from service.store.records import Records
 from service.store.scripts import load_all
 from service.store.setup import Setup
-from service.store.store import NewToken, Outcome, Store
+from service.store.store import Store
 from service.store.verify import clocked, pack_rules
 
 SECRET = b"k" * 32

@@ -234,19 +234,21 @@ class Choice(Kind):
 
 @dataclass(frozen=True)
 class Words(Kind):
-    """A list of some of a few *words*: one at least, none twice."""
+    """A list of some of a few *words*, none twice; one at least, unless it may be *empty*."""
 
     words: tuple[str, ...]
+    empty: bool = False
 
     unit = "a list of words"
 
     @property
     def range(self) -> str:
-        return "one or more of " + ", ".join(self.words) + ", each once"
+        least = "any" if self.empty else "one or more"
+        return f"{least} of {', '.join(self.words)}, each once"
 
     def parse(self, raw: object) -> tuple[str, ...]:
         listed = tuple(str(entry) for entry in entries(raw) or ())
-        if not listed or len(set(listed)) < len(listed):
+        if not (listed or self.empty) or len(set(listed)) < len(listed):
             raise self.refuse(raw)
         for word in listed:
             if word not in self.words:

@@ -18,7 +18,7 @@ from service.config.knob import Section, Switch, knob
 from service.config.rules import Policies
 from service.model import Policy
 
-DIALECTS = ("tower",)
+DIALECTS = ("tower", "netbox", "nautobot")
 """The folders under ``service/dialects``; a further one is one word here."""
 
 
@@ -125,6 +125,45 @@ class Tower(Section):
     )
 
 
+ShowKey = Annotated[str, Choice(("always", "once"))]
+ClientKeys = Annotated[str, Choice(("own", "superuser", "never"))]
+
+
+class RestTokens(Section):
+    """What the NetBox and Nautobot dialects have in common."""
+
+    show_key: ShowKey = knob(
+        "always", "Whether a token's key is shown whenever the token is, or only when it is made."
+    )
+    client_keys: ClientKeys = knob(
+        "own", "Who may choose a new token's key: users for their own, superusers, nobody."
+    )
+    explicit_permissions: Switch = knob(
+        False, "Whether users need permissions to deal with their own tokens."
+    )
+
+
+class Netbox(RestTokens):
+    """What only the NetBox dialect knows."""
+
+    contract: Annotated[str, Choice(("3.3", "4.6"))] = knob(
+        "3.3", "The version of NetBox whose answers are given."
+    )
+    maintenance_mode: Switch = knob(
+        False, "Whether the uses of tokens at NetBox's own paths leave no trace in last_used."
+    )
+    exempt_view: Annotated[
+        tuple[str, ...], Words(("*", "users.token", "users.user"), empty=True)
+    ] = knob([], "What may be looked at without a permission (EXEMPT_VIEW_PERMISSIONS).")
+    login_required: Switch = knob(
+        False, "Whether everything but provisioning needs a token (LOGIN_REQUIRED)."
+    )
+
+
+class Nautobot(RestTokens):
+    """What only the Nautobot dialect knows."""
+
+
 class Dialects(Section):
     """Which token APIs this node speaks."""
 
@@ -135,6 +174,8 @@ class Dialects(Section):
         "netbox", "Who answers /api/users/tokens/, a path that two of the products use."
     )
     tower: Tower = Field(default_factory=Tower)
+    netbox: Netbox = Field(default_factory=Netbox)
+    nautobot: Nautobot = Field(default_factory=Nautobot)
 
 
 class Login(Section):

@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import os
 import re
+import string
 from binascii import unhexlify
 from collections.abc import Sequence
 from enum import Enum
@@ -21,11 +22,22 @@ _HEX_DIGITS = b"0123456789abcdef"
 _BASE64 = re.compile(rb"0[A-Za-z0-9_-]{43}")
 
 
+_BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
+_NBT = re.compile(rb"nbt_[0-9A-Za-z]{12}\.[0-9A-Za-z]{40}")
+_NBT_SHARD = 3
+_NBT_SECRET = 40
+_NBT_REST = 12 - _NBT_SHARD + _NBT_SECRET
+
+
 class Form(Enum):
-    """How a token's raw bytes are spelled; the value is how many raw bytes there are."""
+    """How a token's raw bytes are spelled; the value is how many raw bytes there are.
+
+    ``NBT`` is NetBox's ``nbt_<key>.<secret>`` (4.5), in digits of base 62.
+    """
 
     HEX = 20
     BASE64 = 32
+    NBT = 48
 
 
 def digest_of(text: bytes) -> bytes:
@@ -60,13 +72,37 @@ def shard_of_text(text: bytes) -> bytes:
         return unhexlify(text[:4])
     if len(text) == 44 and _BASE64.fullmatch(text):
         return base64.urlsafe_b64decode(text[1:5])[:SHARD_BYTES]
+    if text.startswith(b"nbt_") and _NBT.fullmatch(text):
+        number = _number_of(text[4 : 4 + _NBT_SHARD].decode())
+        if number < 1 << 16:  # made here; any other was made elsewhere
+            return number.to_bytes(SHARD_BYTES, "big")
     return hashlib.sha256(text).digest()[:SHARD_BYTES]
+
+
+def _number_of(text: str) -> int:
+    number = 0
+    for digit in text:
+        number = number * 62 + _BASE62.index(digit)
+    return number
+
+
+def _digits(number: int, size: int) -> str:
+    """The last *size* digits of *number* to the base of 62."""
+    digits = ""
+    for _ in range(size):
+        number, digit = divmod(number, 62)
+        digits = _BASE62[digit] + digits
+    return digits
 
 
 def spell(raw: bytes, form: Form) -> str:
     """*raw* as the text its holder gets."""
     if form is Form.HEX:
         return raw.hex()
+    if form is Form.NBT:
+        shard = _digits(int.from_bytes(raw[:SHARD_BYTES], "big"), _NBT_SHARD)
+        rest = _digits(int.from_bytes(raw[SHARD_BYTES:], "big"), _NBT_REST)
+        return f"nbt_{shard}{rest[:-_NBT_SECRET]}.{rest[-_NBT_SECRET:]}"
     return "0" + base64.urlsafe_b64encode(raw).decode("ascii").rstrip("=")
 
 
@@ -82,6 +118,7 @@ class Secrets:
     def __init__(self, keys: Sequence[bytes]) -> None:
         derived = [(hashlib.sha256(key).digest()[:NAME_BYTES], key) for key in keys]
         self._token_keys = {name: hkdf(key, b"tokenhouse token") for name, key in derived}
+        self._wrap_keys = {name: hkdf(key, b"tokenhouse wrap") for name, key in derived}
         self._newest = derived[0][0]
 
     def make(self, shard: bytes, form: Form) -> tuple[str, bytes]:
@@ -97,7 +134,31 @@ class Secrets:
         text = spell(self._raw(shard, form, nonce), form)
         return text if hmac.compare_digest(digest_of(text.encode()), digest) else None
 
+    def hide(self, text: bytes) -> tuple[bytes, bytes]:
+        """(nonce and key name, hidden text) of a token's *text* that was not made here."""
+        nonce = os.urandom(NONCE_BYTES) + self._newest
+        return nonce, self._masked(text, nonce)
+
+    def find(self, hidden: bytes, *, nonce: bytes, digest: bytes) -> str | None:
+        """The text that was hidden; None when its key is missing or it does not fit."""
+        nonce = nonce[: NONCE_BYTES + NAME_BYTES]
+        if nonce[NONCE_BYTES:] not in self._wrap_keys:
+            return None
+        text = self._masked(hidden, nonce)
+        return text.decode() if hmac.compare_digest(digest_of(text), digest) else None
+
+    def _masked(self, text: bytes, nonce: bytes) -> bytes:
+        stream = _stream(self._wrap_keys[nonce[NONCE_BYTES:]], nonce[:NONCE_BYTES], len(text))
+        return bytes(a ^ b for a, b in zip(text, stream, strict=True))
+
     def _raw(self, shard: bytes, form: Form, nonce: bytes) -> bytes:
         key = self._token_keys[nonce[NONCE_BYTES:]]
-        random = hmac.digest(key, nonce[:NONCE_BYTES], "sha256")
-        return shard + random[: form.value - SHARD_BYTES]
+        return shard + _stream(key, nonce[:NONCE_BYTES], form.value - SHARD_BYTES)
+
+
+def _stream(key: bytes, nonce: bytes, size: int) -> bytes:
+    """*size* bytes that only *key* can tell; the first 32 are HMAC-SHA256 of *nonce*."""
+    blocks = [hmac.digest(key, nonce, "sha256")]
+    while 32 * len(blocks) < size:
+        blocks.append(hmac.digest(key, nonce + len(blocks).to_bytes(4, "big"), "sha256"))
+    return b"".join(blocks)[:size]

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Coroutine, Mapping
+from collections.abc import Awaitable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
+from enum import Enum
 from typing import Any
 
 from service.core.address import prefix
-from service.core.secret import Form, Secrets, digest_of, place_of
-from service.errors import LabelTaken, NoSuchToken, NoSuchUser, TooManyTokens, UserDisabled
+from service.core.secret import Form, Secrets, digest_of, place_of, shard_of_text
+from service.errors import (
+    KeyTaken,
+    LabelTaken,
+    NoSuchToken,
+    NoSuchUser,
+    TooManyTokens,
+    UserDisabled,
+)
 from service.model import (
     NO_AGENT,
     Head,
     Issued,
     Level,
     Life,
+    Network,
     Policy,
     Token,
     Verdict,
@@ -24,9 +33,12 @@ from service.model import (
     split_id,
     token_id,
 )
+from service.store.imports import Foreign, Imports
+from service.store.issuing import NewToken, Outcome
 from service.store.keys import shard_of
+from service.store.networks import pack_networks
 from service.store.records import Records, pack_texts
-from service.store.store import NewToken, Outcome, Store
+from service.store.store import Store
 
 FORMS = {"p": Form.BASE64}
 """Policies whose tokens are not 40 hex digits."""
@@ -43,6 +55,8 @@ class Wish:
     *address* and *agent* are what it is bound to where the policy binds. *lifetime_ms* and
     *end_ms* end it at a fixed time (0: as the policy has it); *conflict* says what to do when a
     live token has this *label*. *password* is the public part of the hash that was checked.
+    *networks* says from where alone it may be used (None, and none, are from anywhere); *text* is
+    a key chosen by the client.
     """
 
     owner: str
@@ -57,6 +71,18 @@ class Wish:
     client: str = ""
     conflict: str = "reject"
     password: bytes = b""
+    networks: tuple[Network, ...] | None = None
+    text: str = ""
+    form: Form | None = None
+
+
+class Unset(Enum):
+    """Stands for "as it is" where None says something."""
+
+    UNSET = 0
+
+
+UNSET = Unset.UNSET
 
 
 class Tokens:
@@ -66,6 +92,10 @@ class Tokens:
         self.store = store
         self.records = records
         self._secrets = secrets
+        self.imports = Imports(store)
+        self._forms = {
+            policy.name: FORMS.get(letter, Form.HEX) for letter, policy in store.policies.items()
+        }
         self._background: set[asyncio.Task[Any]] = set()
 
     # -- issue -------------------------------------------------------------------------------
@@ -73,8 +103,10 @@ class Tokens:
     async def issue(self, wish: Wish) -> Issued:
         """Make a token, or show again the one that the same login or label already has.
 
-        Raises NoSuchUser, UserDisabled, TooManyTokens, LabelTaken, PasswordChanged.
+        Raises NoSuchUser, UserDisabled, TooManyTokens, LabelTaken, PasswordChanged, KeyTaken.
         """
+        if wish.text:
+            return await self._import(wish)
         new, text = self._prepare(wish)
         outcome = await self.store.issue(new)
         if outcome.word is Word.REUSED:
@@ -89,10 +121,8 @@ class Tokens:
 
     def _prepare(self, wish: Wish) -> tuple[NewToken, str]:
         policy, shard = wish.policy, shard_of(wish.owner)
-        text, nonce = self._secrets.make(shard, FORMS.get(policy.letter, Form.HEX))
+        text, nonce = self._secrets.make(shard, _form(wish))
         head = head_of(wish)
-        texts = {"label": wish.label, "description": wish.description, "client": wish.client}
-        packed = pack_texts(texts)
         new = NewToken(
             owner=wish.owner,
             head=head,
@@ -104,24 +134,81 @@ class Tokens:
             conflict=wish.conflict if wish.label else "reuse",
             age_ms=_age_ms(wish),
             end_ms=wish.end_ms,
-            fields={b"m": packed} if packed else {},
+            fields=fields_of(wish),
         )
         return new, text
 
     def _recover(self, wish: Wish, outcome: Outcome) -> str | None:
-        form = FORMS.get(wish.policy.letter, Form.HEX)
         return self._secrets.recover(
-            shard_of(wish.owner), form, nonce=outcome.nonce, digest=outcome.digest
+            shard_of(wish.owner), _form(wish), nonce=outcome.nonce, digest=outcome.digest
         )
+
+    async def _import(self, wish: Wish) -> Issued:
+        """Make the token whose text the client chose."""
+        outcome = (await self.imports.many([self.foreign(wish)]))[0]
+        if outcome.word is Word.ISSUED:
+            return _issued(wish, outcome, wish.text)
+        if outcome.word is Word.UNKNOWN:
+            await self.store.check_born()
+        raise _refusal(wish, outcome.word)
+
+    def foreign(self, wish: Wish, *, made_ms: int = 0) -> Foreign:
+        """What *wish*, which has a text, wants of ``Imports``; *made_ms* 0 for now."""
+        text = wish.text.encode()
+        nonce, hidden = self._secrets.hide(text)
+        new = NewToken(
+            owner=wish.owner,
+            head=head_of(wish),
+            digest=digest_of(text),
+            policy=wish.policy,
+            nonce=nonce,
+            end_ms=wish.end_ms,
+            fields={**fields_of(wish), b"x": hidden},
+        )
+        return Foreign(new=new, place=shard_of_text(text), made_ms=made_ms)
 
     # -- use ---------------------------------------------------------------------------------
 
     def verify(
-        self, text: bytes, *, address: bytes, agent: bytes, write: bool
+        self, text: bytes, *, address: bytes, agent: bytes, write: bool, trace: bool = True
     ) -> Awaitable[Verdict]:
         """Decide one use of the token *text* (see ``Store.verify``)."""
         shard, digest = place_of(text)
-        return self.store.verify(shard, digest, address=address, agent=agent, write=write)
+        return self.store.verify(
+            shard, digest, address=address, agent=agent, write=write, trace=trace
+        )
+
+    # -- change ------------------------------------------------------------------------------
+
+    async def amend(
+        self,
+        token: Token,
+        *,
+        end_ms: int | None = None,
+        write: bool | None = None,
+        description: str | None = None,
+        networks: tuple[Network, ...] | Unset | None = UNSET,
+    ) -> None:
+        """Change what is named; *end_ms* 0 is for ever. NoSuchToken when it is dead by now."""
+        fields: dict[bytes, bytes] = {}
+        if description is not None or networks is not UNSET:
+            fields = _fields(
+                {"label": token.label, "client": token.client, "form": token.form},
+                token.description if description is None else description,
+                token.networks if isinstance(networks, Unset) else networks,
+            )
+        if end_ms is not None and token.hidden:
+            await self.imports.hold(token, shard_of_text((self.text_of(token) or "").encode()))
+        word = await self.store.amend(
+            token.owner,
+            token.digest,
+            life=None if end_ms is None else Life.FIXED if end_ms else Life.NEVER,
+            end_ms=end_ms or 0,
+            write=write,
+            fields=fields,
+        )
+        if word is not Word.OK:
+            raise NoSuchToken(str(token.token_id))
 
     # -- revoke ------------------------------------------------------------------------------
 
@@ -169,6 +256,22 @@ class Tokens:
         """All tokens of *owner*, newest first."""
         return await self.records.of_owner(owner)
 
+    async def of_owners(self, names: Sequence[str]) -> list[Token]:
+        """All tokens of these owners, in their order, each one's newest first."""
+        return await self.records.of_owners(names)
+
+    def text_of(self, token: Token) -> str | None:
+        """The text of *token* again; None when this node lacks the key it was made with."""
+        if token.hidden:
+            return self._secrets.find(token.hidden, nonce=token.nonce, digest=token.digest)
+        form = Form[token.form] if token.form else self._forms.get(token.policy, Form.HEX)
+        shard = shard_of(token.owner)
+        return self._secrets.recover(shard, form, nonce=token.nonce, digest=token.digest)
+
+    async def born(self) -> bytes:
+        """The store's random id. NotSetUp."""
+        return await self.store.check_born()
+
     def _later(self, work: Coroutine[Any, Any, Any]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._background.add(task)
@@ -182,6 +285,26 @@ class Tokens:
     async def settle(self) -> None:
         """Wait until nothing is left to do in the background."""
         await asyncio.gather(*self._background, return_exceptions=True)
+
+
+def fields_of(wish: Wish) -> dict[bytes, bytes]:
+    """What a record holds of *wish* that verify compares seldom or never."""
+    form = wish.form.name if wish.form else ""
+    texts = {"label": wish.label, "client": wish.client, "form": form}
+    fields = _fields(texts, wish.description, wish.networks)
+    return {name: value for name, value in fields.items() if value}
+
+
+def _fields(
+    texts: Mapping[str, str], description: str, networks: tuple[Network, ...] | None
+) -> dict[bytes, bytes]:
+    said = "[]" if networks == () else ""
+    whole = {**texts, "description": description, "networks": said}
+    return {b"m": pack_texts(whole), b"n": pack_networks(networks or ())}
+
+
+def _form(wish: Wish) -> Form:
+    return wish.form or FORMS.get(wish.policy.letter, Form.HEX)
 
 
 def head_of(wish: Wish) -> Head:
@@ -239,10 +362,13 @@ _REFUSALS: Mapping[Word, type[Exception]] = {
     Word.INACTIVE: UserDisabled,
     Word.CONFLICT: LabelTaken,
     Word.AGAIN: PasswordChanged,
+    Word.EXISTS: KeyTaken,
 }
 
 
 def _refusal(wish: Wish, word: Word) -> Exception:
     if word is Word.FULL:
         return TooManyTokens(wish.policy.max_tokens)
+    if wish.text and word is Word.CONFLICT:
+        return KeyTaken(wish.owner)
     return _REFUSALS[word](wish.owner)

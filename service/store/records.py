@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from service.model import Head, Life, Policy, Token, Word, split_id, token_id
+from service.model import Head, Life, Network, Policy, Token, Word, split_id, token_id
 from service.store.client import Client, Command, Reply
 from service.store.keys import Keys, shard_of, split_entry
+from service.store.networks import unpack_networks
 
 PAGE = 500
+FIELDS = (b"h", b"o", b"l", b"d", b"c", b"m", b"n", b"x")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,19 @@ class Records:
             if len(entries) < PAGE:
                 return found
             start += PAGE
+
+    async def of_owners(self, names: Sequence[str]) -> list[Token]:
+        """The tokens of all these owners, in their order, each one's newest first."""
+        found: list[Token] = []
+        for start in range(0, len(names), PAGE):
+            steps: list[Command] = [
+                (b"ZCARD", self.keys.index(shard_of(name), name))
+                for name in names[start : start + PAGE]
+            ]
+            counts = await self.client.run(*steps)
+            for name, count in zip(names[start : start + PAGE], counts, strict=True):
+                found += await self.of_owner(name) if count else []
+        return found
 
     async def by_id(self, number: int) -> Token | None:
         """The token with public number *number*, None when nobody has it."""
@@ -81,7 +97,7 @@ class Records:
         steps: list[Command] = [(b"TIME",)]
         for digest in digests:
             key = self.keys.token(shard, digest)
-            steps += [(b"HMGET", key, b"h", b"o", b"l", b"d", b"c", b"m"), (b"PTTL", key)]
+            steps += [(b"HMGET", key, *FIELDS), (b"PTTL", key)]
         replies = await self.client.run(*steps)
         now = int(replies[0][0]) * 1000 + int(replies[0][1]) // 1000
         rows = zip(digests, replies[1::2], replies[2::2], strict=True)
@@ -109,7 +125,12 @@ class Records:
             last_used_ms=int.from_bytes(fields[2] or b"", "big"),
             label=texts.get("label", ""),
             description=texts.get("description", ""),
+            client=texts.get("client", ""),
+            networks=_networks(fields[6], texts),
+            form=texts.get("form", ""),
             digest=digest,
+            nonce=(fields[4] or b"")[:-6],
+            hidden=fields[7] or b"",
         )
 
 
@@ -136,8 +157,14 @@ def _word(head: Head, reason: bytes | None, expires: int, now: int, state: _Stat
     return Word.REVOKED if head.counter <= state.mark else "live"
 
 
+def _networks(raw: bytes | None, texts: dict[str, str]) -> tuple[Network, ...] | None:
+    if raw is None:
+        return () if texts.get("networks") == "[]" else None
+    return unpack_networks(raw)
+
+
 def pack_texts(texts: dict[str, str]) -> bytes:
-    """Label, description and client as the one field ``m``; empty when there are none."""
+    """Label, description, client and such as the one field ``m``; empty when there are none."""
     rows = [f"{key}\0{value}" for key, value in texts.items() if value]
     return "\0".join(rows).encode()
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from time import monotonic
 
 from service.errors import NotSetUp, StoreDown
 from service.model import UNLIMITED, Head, Life, Policy, Verdict, Word, token_id
 from service.store.client import Call, Client, Command, Part, Reply
+from service.store.issuing import NewToken, Outcome
 from service.store.keys import Keys, shard_of, split_entry
 from service.store.lane import TAG_BYTES, Lane
 from service.store.scripts import load_all
-from service.store.verify import VerifyTail, clocked, pack_rules
+from service.store.verify import NEVER, VerifyTail, clocked, pack_rules
 
 log = logging.getLogger(__name__)
 
@@ -24,45 +25,6 @@ MARGIN = 16
 _WORDS = {word.value.encode(): word for word in Word}
 WHOLE = 1 << 31  # as many entries as any index has
 BURY = 200
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewToken:
-    """What ``issue`` needs to know of a token to be.
-
-    *password* is the first bytes of the hash that was checked (empty: none was); *name* the field
-    of the owner's names to claim and *conflict* what to do when it is taken by a live token:
-    ``reuse``, ``reject`` or ``replace``. *age_ms* counts from Redis's now, *end_ms* is absolute.
-    """
-
-    owner: str
-    head: Head
-    digest: bytes
-    policy: Policy
-    nonce: bytes = b""
-    password: bytes = b""
-    name: bytes = b""
-    conflict: str = "reuse"
-    age_ms: int = 0
-    end_ms: int = 0
-    fields: Mapping[bytes, bytes] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What ``issue`` did: *word*, and for a token that came of it the rest.
-
-    *digest* is the new token's or the reused one's; *nonce* the reused one's field ``c``.
-    """
-
-    word: Word
-    counter: int = 0
-    created_ms: int = 0
-    expires_ms: int = 0
-    digest: bytes = b""
-    nonce: bytes = b""
-    again: str = ""
-    replicas: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +57,7 @@ class Store:
         self.scripts = load_all()
         self.rules = pack_rules(policies, interval_ms)
         self.tail = VerifyTail(keys, self.rules)
+        self._traceless = VerifyTail(keys, pack_rules(policies, NEVER))
         self._lane: Lane | None = None
         self._wait_replicas = 0 if client.embedded else wait_replicas
 
@@ -118,19 +81,28 @@ class Store:
     # -- verify ------------------------------------------------------------------------------
 
     async def verify(
-        self, shard: bytes, digest: bytes, *, address: bytes, agent: bytes, write: bool
+        self,
+        shard: bytes,
+        digest: bytes,
+        *,
+        address: bytes,
+        agent: bytes,
+        write: bool,
+        trace: bool = True,
     ) -> Verdict:
         """Decide one use of the token with *digest*, and slide it when it passes.
 
-        *address* is 16 bytes, empty when unknown; *agent* the digest of the user agent.
+        *address* is 16 bytes, empty when unknown; *agent* the digest of the user agent. Without
+        *trace* the use is not noted in last_used.
         """
+        spell = self.tail if trace else self._traceless
         for _ in range(TRIES):
             if self._lane is not None:
-                seen = self.tail.seen(address, agent)
-                tail = self.tail(shard, digest, seen, write=write, now=monotonic())
+                seen = spell.seen(address, agent)
+                tail = spell(shard, digest, seen, write=write, now=monotonic())
                 reply = await self._lane.reply(digest[:TAG_BYTES], tail)
             else:
-                args: list[Part] = [agent + address, clocked(self.rules, write=write)]
+                args: list[Part] = [agent + address, clocked(spell.rules, write=write)]
                 keys = [self.keys.token(shard, digest), self.keys.owners(shard)]
                 reply = (await self.client.run(Call(self.scripts["verify"], keys, args)))[0]
             word = _WORDS.get(reply[0])
@@ -166,10 +138,12 @@ class Store:
             mismatch=mismatch,
         )
 
-    async def check_born(self) -> None:
-        """NotSetUp when this Redis was never set up, or was emptied since."""
-        if (await self.client.run((b"GET", self.keys.born)))[0] is None:
+    async def check_born(self) -> bytes:
+        """The store's random id; NotSetUp when it was never set up, or was emptied since."""
+        born: bytes | None = (await self.client.run((b"GET", self.keys.born)))[0]
+        if born is None:
             raise NotSetUp
+        return born
 
     # -- issue -------------------------------------------------------------------------------
 
@@ -298,7 +272,8 @@ class Store:
         """Kill the token with *digest*, wherever its record lives; also (replicas or None)."""
         for _ in range(TRIES):
             key = self.keys.token(shard, digest)
-            owner, alias = (await self.client.run((b"HMGET", key, b"o", b"a")))[0]
+            row = (await self.client.run((b"HMGET", key, b"o", b"a", b"s", b"h")))[0]
+            owner, alias, place, head = row
             if alias is not None and owner is None:
                 shard = alias
                 continue
@@ -307,6 +282,10 @@ class Store:
                 return Word.UNKNOWN, None
             keys = [key, self.keys.index(shard, owner.decode())]
             replies = await self._write(Call(self.scripts["revoke"], keys, [owner]))
+            if place is not None:
+                # The alias may go when the record does.
+                grave_s = Head.unpack(head).grave_s
+                await self.client.run((b"EXPIRE", self.keys.token(place, digest), grave_s))
             return Word(replies[0][0].decode()), replies[1]
         raise StoreDown("moved on")
 

@@ -10,6 +10,9 @@ from service.model import Policy
 from service.store.keys import Keys
 from service.store.resp import bulk
 
+NEVER = (1 << 48) - 1
+"""The interval under which no last use is noted."""
+
 
 def pack_rules(policies: Sequence[Policy], interval_ms: int) -> bytes:
     """The part of verify's rules that stays the same (``lua/verify.lua``)."""
@@ -50,7 +53,7 @@ class VerifyTail:
     """
 
     def __init__(self, keys: Keys, rules: bytes) -> None:
-        self._rules = rules
+        self.rules = rules
         self._old_at = 0.0
         self._clocked = (b"", b"")
         token, owners = keys.token(bytes(2), bytes(20)), keys.owners(bytes(2))
@@ -88,5 +91,5 @@ class VerifyTail:
 
     def _set(self, now: float) -> None:
         self._old_at = now + 1
-        read, write = (bulk(clocked(self._rules, write=flag)) for flag in (False, True))
+        read, write = (bulk(clocked(self.rules, write=flag)) for flag in (False, True))
         self._clocked = read, write

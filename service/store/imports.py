@@ -1,0 +1,142 @@
+"""Tokens whose text was not made here: the record with its owner, an alias where the text points.
+
+The alias comes first, for as long as a grave, then the record, then the alias's final life; every
+step can be repeated. That nobody else has the same text is decided at the alias, and at the record
+where text and owner share a shard.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from service.model import Token, Word
+from service.store.client import Call, Part, Reply
+from service.store.issuing import NewToken, Outcome
+from service.store.keys import shard_of
+from service.store.store import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Foreign:
+    """A token to import: *place* is the shard that its text names, *made_ms* 0 for now."""
+
+    new: NewToken
+    place: bytes
+    made_ms: int = 0
+
+    @property
+    def shard(self) -> bytes:
+        """Where its owner lives."""
+        return shard_of(self.new.owner)
+
+
+class Imports:
+    """Imports in bulk: a few round trips for any number of tokens. May raise StoreDown."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._keys = store.keys
+        self._claim = store.scripts["claim"]
+        self._import = store.scripts["import"]
+
+    async def many(self, tokens: Sequence[Foreign]) -> list[Outcome]:
+        """One outcome each, in order: ``issued``, ``exists``, ``conflict``, ``unknown``, ``full``.
+
+        ``exists``: the owner has this very token; ``conflict``: somebody else has or had it.
+        """
+        held = await self._claim_all(tokens)
+        wanted = [token for token, word in zip(tokens, held, strict=True) if word is Word.OK]
+        replies = await self._run([self._importing(token) for token in wanted])
+        await self._settle(list(zip(wanted, replies, strict=True)))
+        rest = iter(_outcome(reply, t) for reply, t in zip(replies, wanted, strict=True))
+        return [next(rest) if word is Word.OK else Outcome(word=word) for word in held]
+
+    async def hold(self, token: Token, place: bytes) -> None:
+        """Keep the alias of an imported *token* for good: it may live longer from now on."""
+        shard = shard_of(token.owner)
+        if place != shard:
+            alias = self._keys.token(place, token.digest)
+            await self._run([Call(self._claim, [alias], [shard, b"", 0])])
+
+    async def _run(self, calls: Sequence[Call]) -> list[Reply]:
+        return await self._store.client.run(*calls) if calls else []
+
+    async def _claim_all(self, tokens: Sequence[Foreign]) -> list[Word]:
+        """Word.OK for each token whose place is held, or needs no holding."""
+        asked = [token for token in tokens if token.place != token.shard]
+        replies = await self._run([self._claiming(t, t.new.policy.grave_ms) for t in asked])
+        found = iter(replies)
+        return [
+            await self._held(token, next(found)) if token.place != token.shard else Word.OK
+            for token in tokens
+        ]
+
+    async def _held(self, token: Foreign, reply: Reply) -> Word:
+        word = Word(reply[0].decode())
+        if word is Word.EXISTS:  # a record of somebody whose shard the text names
+            return Word.CONFLICT
+        if word is not Word.CONFLICT:
+            return word
+        other: bytes = reply[1]
+        key = self._keys.token(other, token.new.digest)
+        if (await self._store.client.run((b"EXISTS", key)))[0]:
+            return Word.CONFLICT
+        # An alias that outlived its record.
+        again = await self._run([self._claiming(token, token.new.policy.grave_ms, seen=other)])
+        return Word.OK if again[0][0] == b"ok" else Word.CONFLICT
+
+    def _claiming(self, token: Foreign, ttl_ms: int, seen: bytes = b"") -> Call:
+        alias = self._keys.token(token.place, token.new.digest)
+        return Call(self._claim, [alias], [token.shard, seen, ttl_ms])
+
+    def _importing(self, token: Foreign) -> Call:
+        new, shard = token.new, token.shard
+        keys = [
+            self._keys.token(shard, new.digest),
+            self._keys.owners(shard),
+            self._keys.counter(shard),
+            self._keys.index(shard, new.owner),
+        ]
+        fields = dict(new.fields)
+        if token.place != shard:
+            fields[b"s"] = token.place
+        args: list[Part] = [
+            new.owner,
+            new.head.pack(),
+            new.policy.idle_ms,
+            new.end_ms,
+            token.made_ms,
+            new.nonce,
+            new.policy.max_tokens,
+            *(part for pair in fields.items() for part in pair),
+        ]
+        return Call(self._import, keys, args)
+
+    async def _settle(self, made: Sequence[tuple[Foreign, Reply]]) -> None:
+        """Let each alias live as long as its record."""
+        await self._run(
+            [
+                self._claiming(token, _alias_ms(token, reply[4]))
+                for token, reply in made
+                if reply[0] == b"issued" and token.place != token.shard
+            ]
+        )
+
+
+def _alias_ms(token: Foreign, left_ms: int) -> int:
+    """How long the alias is needed; one that lives longer does no harm."""
+    return 0 if left_ms < 0 else left_ms + token.new.policy.grave_ms
+
+
+def _outcome(reply: Reply, token: Foreign) -> Outcome:
+    word = Word(reply[0].decode())
+    if word is not Word.ISSUED:
+        return Outcome(word=word)
+    return Outcome(
+        word=word,
+        counter=reply[1],
+        created_ms=reply[2],
+        expires_ms=reply[3],
+        digest=token.new.digest,
+    )

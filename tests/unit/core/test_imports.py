@@ -1,0 +1,168 @@
+"""Tokens whose text was chosen or brought along: their place, their uniqueness, their end."""
+
+from __future__ import annotations
+
+from ipaddress import ip_network
+
+import pytest
+
+from service.core.secret import digest_of, shard_of_text
+from service.core.tokens import Form
+from service.errors import KeyTaken, NoSuchToken, NoSuchUser, TooManyTokens
+from service.model import Life, Word
+from service.store.keys import shard_of
+from tests.makers import CURL, HOME, NETBOX, Rig, wish
+
+KEY = "0123456789abcdef0123456789abcdef01234567"
+MINE = shard_of("alice").hex() + KEY[4:]
+"""A text that names the owner's own shard."""
+TEXTS = [KEY, MINE, "z" * 30 + "Zebra-Key!", "nbt_" + "zzz" + "a" * 9 + "." + "b" * 40]
+
+
+async def word(rig: Rig, text: str, *, write: bool = True) -> Word:
+    """What a use of *text* gets."""
+    use = {"address": HOME, "agent": CURL, "write": write}
+    return (await rig.tokens.verify(text.encode(), **use)).word
+
+
+def chosen(text: str, owner: str = "alice", **more: object):
+    """A wish for a token with that *text*."""
+    return wish(owner, NETBOX, text=text, **more)
+
+
+@pytest.mark.parametrize("text", TEXTS)
+async def test_a_chosen_text_works_and_is_shown_again(rig: Rig, text: str) -> None:
+    """Wherever the text points; the list shows it with all that was wished."""
+    networks = (ip_network("10.0.0.0/8"), ip_network("2001:db8::/32"))
+    issued = await rig.tokens.issue(
+        chosen(text, description="moved", write=False, networks=networks)
+    )
+    token = (await rig.tokens.of_owner("alice"))[0]
+
+    assert Word.NETWORK == await word(rig, text)
+    assert text == issued.text == rig.tokens.text_of(token)
+    assert issued.token_id == token.token_id
+    assert (networks, "moved", False, "live") == (
+        token.networks, token.description, token.write, token.state,
+    )  # fmt: skip
+    await rig.tokens.amend(token, networks=None, write=True)
+    assert Word.OK == await word(rig, text)
+
+
+@pytest.mark.parametrize("text", TEXTS)
+async def test_nobody_gets_a_text_twice(rig: Rig, text: str) -> None:
+    """Not its owner while it lives, and nobody else ever while its grave lasts."""
+    await rig.owner("bob")
+    await rig.tokens.issue(chosen(text))
+    for owner in ("alice", "bob"):
+        with pytest.raises(KeyTaken):
+            await rig.tokens.issue(chosen(text, owner))
+    assert await rig.tokens.revoke(text.encode())
+
+    with pytest.raises(KeyTaken):
+        await rig.tokens.issue(chosen(text, "bob"))
+    assert Word.REVOKED == await word(rig, text)
+    await rig.tokens.issue(chosen(text))
+    assert Word.OK == await word(rig, text)
+    assert 1 == len(await rig.tokens.of_owner("alice"))
+
+
+async def test_a_text_made_here_cannot_be_chosen_by_another(rig: Rig) -> None:
+    """The place its text names is taken by the record itself."""
+    await rig.owner("bob")
+    issued = await rig.tokens.issue(wish("alice", NETBOX))
+
+    with pytest.raises(KeyTaken):
+        await rig.tokens.issue(chosen(issued.text, "bob"))
+    assert Word.OK == await word(rig, issued.text)
+
+
+async def test_an_alias_without_its_record_is_no_obstacle(rig: Rig) -> None:
+    """What is left of a deleted user's token is taken over."""
+    await rig.owner("bob")
+    await rig.tokens.issue(chosen(KEY))
+    digest = digest_of(KEY.encode())
+    await rig.run(b"DEL", rig.keys.token(shard_of("alice"), digest))
+
+    await rig.tokens.issue(chosen(KEY, "bob"))
+
+    assert Word.OK == await word(rig, KEY)
+    assert ["bob"] == [token.owner for token in await rig.tokens.of_owners(["alice", "bob"])]
+
+
+@pytest.mark.parametrize(("end_ms", "state"), [(-60_000, Word.EXPIRED), (60_000, Word.OK)])
+async def test_an_end_may_lie_in_the_past(rig: Rig, end_ms: int, state: Word) -> None:
+    """Such a token says that it has expired for as long as its grave lasts, alias and all."""
+    issued = await rig.tokens.issue(chosen(KEY, end_ms=await rig.now() + end_ms))
+    alias = rig.keys.token(shard_of_text(KEY.encode()), digest_of(KEY.encode()))
+
+    assert state == await word(rig, KEY)
+    assert abs(await rig.run(b"PTTL", alias) - max(end_ms, 0) - NETBOX.grave_ms) < 10_000
+    token = await rig.tokens.get(issued.token_id)
+    await rig.tokens.amend(token, end_ms=0)
+    assert Word.OK == await word(rig, KEY)
+    assert -1 == await rig.run(b"PTTL", alias)
+    assert Life.NEVER == (await rig.tokens.get(issued.token_id)).life
+
+
+async def test_the_alias_goes_with_the_record(rig: Rig) -> None:
+    """A revoked token's alias lives as long as its grave."""
+    await rig.tokens.issue(chosen(KEY))
+    alias = rig.keys.token(shard_of_text(KEY.encode()), digest_of(KEY.encode()))
+    assert -1 == await rig.run(b"PTTL", alias)
+    await rig.tokens.revoke(KEY.encode())
+
+    assert 0 < await rig.run(b"PTTL", alias) <= NETBOX.grave_ms
+
+
+async def test_a_text_is_for_somebody(rig: Rig) -> None:
+    """An owner who is not there gets none, and one with too many gets no more."""
+    with pytest.raises(NoSuchUser):
+        await rig.tokens.issue(chosen(KEY, "nobody"))
+    few = rig.node(type(NETBOX)(name="netbox", letter="n", max_tokens=1))
+    await few.tokens.issue(wish("alice", few.policies[0], text=KEY))
+    with pytest.raises(TooManyTokens):
+        await few.tokens.issue(wish("alice", few.policies[0], text=KEY[::-1]))
+
+
+async def test_a_dead_token_is_not_amended(rig: Rig) -> None:
+    """Revoked is revoked."""
+    issued = await rig.tokens.issue(wish("alice", NETBOX))
+    token = await rig.tokens.get(issued.token_id)
+    await rig.tokens.revoke(issued.text.encode())
+
+    with pytest.raises(NoSuchToken):
+        await rig.tokens.amend(token, description="alive?")
+
+
+async def test_netbox_s_second_form_is_made_and_shown(rig: Rig) -> None:
+    """``nbt_<12>.<40>``: it names its owner's shard, so it needs no alias."""
+    issued = await rig.tokens.issue(wish("alice", NETBOX, form=Form.NBT))
+    token = await rig.tokens.get(issued.token_id)
+
+    key, _, secret = issued.text.removeprefix("nbt_").partition(".")
+    assert (12, 40) == (len(key), len(secret))
+    assert shard_of("alice") == shard_of_text(issued.text.encode())
+    assert issued.text == rig.tokens.text_of(token)
+    assert Word.OK == await word(rig, issued.text)
+
+
+async def test_a_use_can_leave_no_trace(rig: Rig) -> None:
+    """Decided all the same, and not noted: not the first one, and not after an age."""
+    text = (await rig.tokens.issue(wish("alice", NETBOX))).text.encode()
+    use = {"address": HOME, "agent": CURL, "write": True}
+    assert (await rig.tokens.verify(text, trace=False, **use)).allowed
+    assert 0 == (await rig.tokens.of_owner("alice"))[0].last_used_ms
+
+    await rig.tokens.verify(text, **use)
+
+    assert 0 < (await rig.tokens.of_owner("alice"))[0].last_used_ms
+
+
+async def test_no_text_is_in_the_store(rig: Rig) -> None:
+    """Hidden, not written down."""
+    await rig.tokens.issue(chosen(KEY))
+    everything = repr(await rig.everything())
+
+    assert KEY not in everything
+    assert KEY[:20] not in everything

@@ -152,20 +152,27 @@ class Tokens:
             await self.store.check_born()
         raise _refusal(wish, outcome.word)
 
-    def foreign(self, wish: Wish, *, made_ms: int = 0) -> Foreign:
-        """What *wish*, which has a text, wants of ``Imports``; *made_ms* 0 for now."""
+    def foreign(
+        self, wish: Wish, *, made_ms: int = 0, digest: bytes = b"", place: bytes = b""
+    ) -> Foreign:
+        """What *wish* wants of ``Imports``; *made_ms* 0 for now.
+
+        Without a text it is known by the *digest* of it, and the shard *place* that it names; then
+        it can never be shown.
+        """
         text = wish.text.encode()
-        nonce, hidden = self._secrets.hide(text)
+        nonce, hidden = self._secrets.hide(text) if text else (b"", b"")
+        fields = fields_of(wish)
         new = NewToken(
             owner=wish.owner,
             head=head_of(wish),
-            digest=digest_of(text),
+            digest=digest_of(text) if text else digest,
             policy=wish.policy,
             nonce=nonce,
             end_ms=wish.end_ms,
-            fields={**fields_of(wish), b"x": hidden},
+            fields={**fields, b"x": hidden} if text else fields,
         )
-        return Foreign(new=new, place=shard_of_text(text), made_ms=made_ms)
+        return Foreign(new=new, place=shard_of_text(text) if text else place, made_ms=made_ms)
 
     # -- use ---------------------------------------------------------------------------------
 

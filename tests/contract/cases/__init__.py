@@ -1,0 +1,1 @@
+"""The contracts of the products as data (``README.md``), and the reader of it."""

@@ -217,6 +217,22 @@ async def test_the_same_stream_gets_the_same_bytes(
     assert shapes
 
 
+async def test_every_answer_is_counted(server: Server, tokens: list[bytes]) -> None:
+    """By its reason, and the time in Redis of those that asked there."""
+    house = House(server.url, {})
+    await house.start()
+    head = b"GET /authz/ext HTTP/1.1\r\nHost: a\r\n%b\r\n"
+    for text, times in ((tokens[0], 3), (b"0" * 40, 2), (b",", 4)):
+        for _ in range(times):
+            await house.say(Lane, [head % (b"Authorization: Token " + text + b"\r\n")])
+    await house.say(Lane, [head % b""])
+    counts = house.state["gate"].counts
+    await house.app.house.aclose()
+
+    assert {b"ok": 3, b"unknown": 2, b"malformed": 4, b"missing": 1} == counts.verdicts
+    assert 5 == sum(counts.latency)
+
+
 SECRETS = [
     b"X-Auth-Token: s3cret", b"X-Authentication: s3cret", b"Cookie: token=s3cret",
     b"Proxy-Authorization: Basic s3cret", b"X-Api-Key: s3cret", b"X-Anything: s3cret",

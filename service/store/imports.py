@@ -2,11 +2,12 @@
 
 The alias comes first, for as long as a grave, then the record, then the alias's final life; every
 step can be repeated. That nobody else has the same text is decided at the alias, and at the record
-where text and owner share a shard.
+where text and owner share a shard: of two who want the same at once, one has it at the end.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -30,6 +31,11 @@ class Foreign:
         """Where its owner lives."""
         return shard_of(self.new.owner)
 
+    @property
+    def aliased(self) -> bool:
+        """Whether its text names another shard."""
+        return self.place != self.shard
+
 
 class Imports:
     """Imports in bulk: a few round trips for any number of tokens. May raise StoreDown."""
@@ -48,8 +54,9 @@ class Imports:
         held = await self._claim_all(tokens)
         wanted = [token for token, word in zip(tokens, held, strict=True) if word is Word.OK]
         replies = await self._run([self._importing(token) for token in wanted])
-        await self._settle(list(zip(wanted, replies, strict=True)))
-        rest = iter(_outcome(reply, t) for reply, t in zip(replies, wanted, strict=True))
+        made = [_outcome(reply, token) for reply, token in zip(replies, wanted, strict=True)]
+        await self._settle(wanted, replies, made)
+        rest = iter(made)
         return [next(rest) if word is Word.OK else Outcome(word=word) for word in held]
 
     async def hold(self, token: Token, place: bytes) -> None:
@@ -57,20 +64,17 @@ class Imports:
         shard = shard_of(token.owner)
         if place != shard:
             alias = self._keys.token(place, token.digest)
-            await self._run([Call(self._claim, [alias], [shard, b"", 0])])
+            await self._run([Call(self._claim, [alias], [shard, b"", b"", b"", 0])])
 
     async def _run(self, calls: Sequence[Call]) -> list[Reply]:
         return await self._store.client.run(*calls) if calls else []
 
     async def _claim_all(self, tokens: Sequence[Foreign]) -> list[Word]:
         """Word.OK for each token whose place is held, or needs no holding."""
-        asked = [token for token in tokens if token.place != token.shard]
-        replies = await self._run([self._claiming(t, t.new.policy.grave_ms) for t in asked])
+        asked = [token for token in tokens if token.aliased]
+        replies = await self._run([self._claiming(token) for token in asked])
         found = iter(replies)
-        return [
-            await self._held(token, next(found)) if token.place != token.shard else Word.OK
-            for token in tokens
-        ]
+        return [await self._held(t, next(found)) if t.aliased else Word.OK for t in tokens]
 
     async def _held(self, token: Foreign, reply: Reply) -> Word:
         word = Word(reply[0].decode())
@@ -78,17 +82,18 @@ class Imports:
             return Word.CONFLICT
         if word is not Word.CONFLICT:
             return word
-        other: bytes = reply[1]
+        _, other, attempt = reply
         key = self._keys.token(other, token.new.digest)
         if (await self._store.client.run((b"EXISTS", key)))[0]:
             return Word.CONFLICT
-        # An alias that outlived its record.
-        again = await self._run([self._claiming(token, token.new.policy.grave_ms, seen=other)])
+        # An alias that outlived its record, or came just before it: then one of the two loses.
+        again = await self._run([self._claiming(token, seen=(other, attempt))])
         return Word.OK if again[0][0] == b"ok" else Word.CONFLICT
 
-    def _claiming(self, token: Foreign, ttl_ms: int, seen: bytes = b"") -> Call:
+    def _claiming(self, token: Foreign, seen: tuple[bytes, bytes] = (b"", b"")) -> Call:
         alias = self._keys.token(token.place, token.new.digest)
-        return Call(self._claim, [alias], [token.shard, seen, ttl_ms])
+        args: list[Part] = [token.shard, os.urandom(8), *seen, token.new.policy.grave_ms]
+        return Call(self._claim, [alias], args)
 
     def _importing(self, token: Foreign) -> Call:
         new, shard = token.new, token.shard
@@ -99,7 +104,7 @@ class Imports:
             self._keys.index(shard, new.owner),
         ]
         fields = dict(new.fields)
-        if token.place != shard:
+        if token.aliased:
             fields[b"s"] = token.place
         args: list[Part] = [
             new.owner,
@@ -113,20 +118,27 @@ class Imports:
         ]
         return Call(self._import, keys, args)
 
-    async def _settle(self, made: Sequence[tuple[Foreign, Reply]]) -> None:
-        """Let each alias live as long as its record."""
-        await self._run(
-            [
-                self._claiming(token, _alias_ms(token, reply[4]))
-                for token, reply in made
-                if reply[0] == b"issued" and token.place != token.shard
-            ]
-        )
+    async def _settle(
+        self, tokens: Sequence[Foreign], replies: Sequence[Reply], made: list[Outcome]
+    ) -> None:
+        """Let each alias live as long as its record; who has lost his place loses the token."""
+        done = [at for at, t in enumerate(tokens) if t.aliased and made[at].word is Word.ISSUED]
+        settled = await self._run([self._settling(tokens[at], replies[at][4]) for at in done])
+        lost = [at for at, reply in zip(done, settled, strict=True) if reply[0] != b"ok"]
+        await self._run([self._revoking(tokens[at]) for at in lost])
+        for at in lost:
+            made[at] = Outcome(word=Word.CONFLICT)
 
+    def _settling(self, token: Foreign, left_ms: int) -> Call:
+        alias = self._keys.token(token.place, token.new.digest)
+        # An alias that lives longer than its record does no harm.
+        ttl_ms = 0 if left_ms < 0 else left_ms + token.new.policy.grave_ms
+        return Call(self._claim, [alias], [token.shard, b"", b"", b"", ttl_ms])
 
-def _alias_ms(token: Foreign, left_ms: int) -> int:
-    """How long the alias is needed; one that lives longer does no harm."""
-    return 0 if left_ms < 0 else left_ms + token.new.policy.grave_ms
+    def _revoking(self, token: Foreign) -> Call:
+        shard, new = token.shard, token.new
+        keys = [self._keys.token(shard, new.digest), self._keys.index(shard, new.owner)]
+        return Call(self._store.scripts["revoke"], keys, [new.owner])
 
 
 def _outcome(reply: Reply, token: Foreign) -> Outcome:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from ipaddress import ip_network
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from service.core.secret import digest_of, shard_of_text
 from service.core.tokens import Form
 from service.errors import KeyTaken, NoSuchToken, NoSuchUser, TooManyTokens
-from service.model import Life, Word
+from service.model import Issued, Life, Word
 from service.store.keys import shard_of
 from tests.makers import CURL, HOME, NETBOX, Rig, wish
 
@@ -88,6 +89,47 @@ async def test_an_alias_without_its_record_is_no_obstacle(rig: Rig) -> None:
 
     assert Word.OK == await word(rig, KEY)
     assert ["bob"] == [token.owner for token in await rig.tokens.of_owners(["alice", "bob"])]
+
+
+async def test_of_many_who_want_the_same_text_one_gets_it(rig: Rig) -> None:
+    """At once, from several nodes; it works for the one who was told so."""
+    owners = [f"user{number}" for number in range(8)]
+    for owner in owners:
+        await rig.owner(owner)
+    for turn in range(20):
+        text = f"{turn:04d}" + KEY[4:]
+        wishes = (rig.tokens.issue(chosen(text, owner)) for owner in owners)
+        told = await asyncio.gather(*wishes, return_exceptions=True)
+        winners = [o for o, each in zip(owners, told, strict=True) if isinstance(each, Issued)]
+
+        assert len(winners) <= 1
+        assert all(isinstance(each, Issued | KeyTaken) for each in told)
+        use = {"address": HOME, "agent": CURL, "write": True}
+        verdict = await rig.tokens.verify(text.encode(), **use)
+        assert winners == ([verdict.owner] if verdict.allowed else [])
+
+
+async def test_a_place_lost_in_between_is_a_token_lost(rig: Rig) -> None:
+    """Whoever took the place over while the record was being made has the text."""
+    await rig.owner("bob")
+    alias = rig.keys.token(shard_of_text(KEY.encode()), digest_of(KEY.encode()))
+    imports, run = rig.tokens.imports, rig.store.client.run
+    stolen = False
+
+    async def steal(*steps: object) -> list[object]:
+        nonlocal stolen
+        replies = await run(*steps)
+        if not stolen and replies and replies[0][0] == b"issued":
+            stolen = True
+            await run((b"HSET", alias, b"a", shard_of("bob")))
+        return replies
+
+    rig.store.client.run = steal  # type: ignore[method-assign]
+    outcome = (await imports.many([rig.tokens.foreign(chosen(KEY))]))[0]
+    rig.store.client.run = run  # type: ignore[method-assign]
+
+    assert Word.CONFLICT == outcome.word
+    assert [] == await rig.tokens.of_owner("alice")
 
 
 @pytest.mark.parametrize(("end_ms", "state"), [(-60_000, Word.EXPIRED), (60_000, Word.OK)])

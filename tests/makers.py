@@ -250,6 +250,11 @@ def wish(owner: str, policy: Policy = TOWER, **changes: Any) -> Wish:
     return Wish(owner=owner, policy=policy, **{"address": HOME, "agent": CURL, **changes})
 
 
+def own_text(owner: str) -> str:
+    """A text as a client may choose it, which names *owner*'s own shard."""
+    return shard_of(owner).hex() + "0123456789abcdef" * 2 + "beef"
+
+
 def agent(number: int) -> bytes:
     """The digest of one of many user agents."""
     return hashlib.sha256(b"agent %d" % number).digest()[:16]

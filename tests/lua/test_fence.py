@@ -10,7 +10,7 @@ from redis.exceptions import ResponseError
 from service.errors import StoreDown
 from service.model import Life, Word
 from service.store.guard import Rule
-from tests.makers import MINUTE, NETBOX, TOWER, Made, Rig
+from tests.makers import MINUTE, NETBOX, TOWER, Made, Rig, own_text, wish
 from tests.servers import Server, kinds, wait_until
 
 KINDS = kinds()[1:]
@@ -34,6 +34,8 @@ ADDITIONS: dict[str, Operation] = {
     "issue again": lambda rig, _: rig.make(name=b"bind:x"),
     "amend": lambda rig, made: rig.store.amend("alice", made.digest, life=Life.NEVER),
     "attempt": lambda rig, _: rig.buckets.reserve(b"a:x", RULE),
+    "import": lambda rig, _: rig.tokens.issue(wish("alice", NETBOX, text=own_text("alice"))),
+    "claim": lambda rig, _: rig.tokens.issue(wish("alice", NETBOX, text="some other text")),
 }
 EVERYTHING = {**DECISIONS, **ADDITIONS}
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from service.cli.importing import import_tokens
 from service.cli.intake import one_line
 from service.cli.options import FAULTY, REFUSED, Length, Text, json_wanted, named_file, stop
 from service.cli.session import operate, shared
@@ -39,6 +40,9 @@ def token() -> None:
     Example:
       tokenhouse token list --user alice
     """
+
+
+token.add_command(import_tokens)
 
 
 @token.command("list")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from service.cli.intake import new_password, password_option
 from service.cli.options import Text, json_wanted, named_file
 from service.cli.session import operate, shared
 from service.cli.shown import print_facts, print_json, print_table, utc
+from service.core.permissions import PERMISSIONS
 from service.house import House
 from service.model import User
 
@@ -32,19 +35,27 @@ def user() -> None:
 @click.option("--first-name", "first", type=Text(), default="", help="First name.")
 @click.option("--last-name", "last", type=Text(), default="", help="Last name.")
 @click.option("--email", type=Text(), default="", help="E-mail address.")
-def add(name: str, *, path: str | None, from_stdin: bool, superuser: bool, **facts: str) -> None:
+@click.option(
+    "--grant",
+    "granted",
+    metavar="PERMISSION",
+    multiple=True,
+    type=click.Choice(PERMISSIONS),
+    help="May do this with tokens where permissions are asked for; repeat it for several.",
+)
+def add(*, path: str | None, from_stdin: bool, granted: tuple[str, ...], **facts: Any) -> None:
     """Make the user NAME. The password is asked for, twice.
 
     \b
     Example:
       tokenhouse user add alice --email alice@example.org
       pass show alice | tokenhouse user add alice --password-stdin
+      tokenhouse user add ops --grant users.add_token --grant users.grant_token
     """
     config = shared(path)
     password = new_password(from_stdin)
-    made = operate(
-        config, lambda house: house.users.add(name, password, superuser=superuser, **facts)
-    )
+    perms = " ".join(sorted(set(granted)))
+    made = operate(config, lambda house: house.users.add(password=password, perms=perms, **facts))
     click.echo(f"user {made.name!r} made, id {made.user_id}")
 
 
@@ -77,14 +88,43 @@ def show(name: str, *, path: str | None, as_json: bool) -> None:
       tokenhouse user show alice
     """
 
-    async def look(house: House) -> dict[str, object]:
+    async def look(house: House) -> dict[str, Any]:
         found = await house.users.get(name)
         tokens = await house.tokens.of_owner(found.name)
         live = sum(1 for each in tokens if each.state == "live")
         return {**record(found), "live_tokens": live}
 
     facts = operate(shared(path), look)
-    (print_json if as_json else print_facts)(facts)
+    if as_json:
+        print_json(facts)
+    else:
+        print_facts({**facts, "permissions": " ".join(facts["permissions"])})
+
+
+@user.command()
+@click.argument("name")
+@click.argument(
+    "permissions",
+    metavar="PERMISSION...",
+    nargs=-1,
+    required=True,
+    type=click.Choice(PERMISSIONS),
+)
+@click.option("--revoke", is_flag=True, help="Take them away instead.")
+@named_file
+def grant(name: str, *, path: str | None, permissions: tuple[str, ...], revoke: bool) -> None:
+    """Let the user NAME do something with tokens where permissions are asked for.
+
+    PERMISSION is users.view_token, users.add_token, users.change_token, users.delete_token, or
+    users.grant_token: to make tokens for other users, which takes users.add_token as well.
+
+    \b
+    Example:
+      tokenhouse user grant alice users.add_token users.grant_token
+      tokenhouse user grant alice users.grant_token --revoke
+    """
+    found = operate(shared(path), lambda house: house.users.grant(name, permissions, revoke=revoke))
+    click.echo(f"user {found.name!r} has {', '.join(found.permissions) or 'no permissions'}")
 
 
 @user.command()
@@ -160,5 +200,6 @@ def record(found: User) -> dict[str, object]:
         "first_name": found.first_name,
         "last_name": found.last_name,
         "email": found.email,
+        "permissions": [*found.permissions],
         "created": utc(found.created_ms),
     }

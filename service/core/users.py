@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from service.core.passwords import MAX_PASSWORD, Passwords
 from service.core.tokens import Tokens
@@ -26,7 +26,10 @@ class Users:
         self._passwords = passwords
 
     async def add(self, name: str, password: str, *, superuser: bool = False, **facts: str) -> User:
-        """Make a user; *facts* are ``first``, ``last``, ``email``. BadName, UserExists."""
+        """Make a user; BadName, UserExists.
+
+        *facts* are ``first``, ``last``, ``email`` and ``perms`` (permissions, blanks between).
+        """
         name = canonical_name(name)
         stored = await self._stored(password)
         fields = {"password": stored, "super": "1" if superuser else "0", **facts}
@@ -39,6 +42,11 @@ class Users:
         if user is None:
             raise NoSuchUser(name)
         return user
+
+    async def existing(self, names: Sequence[str]) -> set[str]:
+        """Which of *names* (canonical ones) are users, in one round trip."""
+        found = await self.owners.get_all([*names])
+        return {user.name for user in found if user is not None}
 
     async def all(self) -> list[User]:
         """Every user, by numeric id."""
@@ -64,6 +72,14 @@ class Users:
         """Give *name* a new password; tokens live on (Tower 3.2). NoSuchUser, BadPassword."""
         stored = await self._stored(password)
         await self._change(name, {"password": stored})
+
+    async def grant(self, name: str, permissions: Iterable[str], *, revoke: bool = False) -> User:
+        """Give (or take) *permissions*; of two changes at once the later one wins. NoSuchUser."""
+        user = await self.get(name)
+        wanted = set(user.permissions)
+        wanted = wanted.difference(permissions) if revoke else wanted.union(permissions)
+        await self._change(user.name, {"perms": " ".join(sorted(wanted))})
+        return await self.get(user.name)
 
     async def disable(self, name: str) -> None:
         """Refuse logins and tokens of *name* until enabled again. NoSuchUser."""

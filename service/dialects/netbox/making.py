@@ -1,0 +1,184 @@
+"""Making tokens: from what a request wants to tokens, all of them or none."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+from service.core.address import unpack
+from service.core.tokens import Wish
+from service.dialects.netbox import present, rows, texts
+from service.dialects.netbox.fields import Reference, Wanted, chosen_text, reference, wanted
+from service.dialects.netbox.view import Call
+from service.errors import (
+    BadName,
+    KeyTaken,
+    NoSuchToken,
+    NoSuchUser,
+    StoreDown,
+    TokenhouseError,
+    UserDisabled,
+)
+from service.model import Issued, User
+from service.wire.log import shown
+from service.wire.rest import bulk, times
+from service.wire.rest.fields import Reader, an_object
+from service.wire.rest.refusal import Forbidden, Invalid, NotFound
+
+log = logging.getLogger("tokenhouse.netbox")
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One token that is to be made, when nothing is wrong with it any more."""
+
+    owner: User
+    want: Wanted
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A token that was made, and how many replicas have it (None: nobody asked)."""
+
+    body: dict[str, Any]
+    replicas: int | None
+
+
+async def make(call: Call, data: Sequence[Any]) -> list[Made]:
+    """A token for each object in *data*, or none at all.
+
+    Forbidden; Invalid, with a list as long as *data* that says what is wrong with which.
+    """
+    orders = await _each(call, data)
+    issued: list[Issued] = []
+    try:
+        for order in orders:
+            issued.append(await _issue(call, order))
+    except TokenhouseError as error:
+        for one in issued:
+            await _withdraw(call, one)
+        if isinstance(error, Invalid):
+            before, after = len(issued), len(orders) - len(issued) - 1
+            raise Invalid([*[{}] * before, error.body, *[{}] * after]) from None
+        raise
+    return [Made(await represented(call, one), one.replicas) for one in issued]
+
+
+async def _each(call: Call, data: Sequence[Any]) -> list[Order]:
+    """An order for each object, checked as far as it can be beforehand."""
+    orders: list[Order | Invalid] = []
+    for item in data:
+        try:
+            orders.append(await _order(call, item))
+        except Invalid as invalid:
+            orders.append(invalid)
+    name = "token" if call.new else "key"
+    seen: set[str] = set()
+
+    def once(order: Order | Invalid) -> Order:
+        if isinstance(order, Invalid):
+            raise order
+        if order.text and order.text in seen:
+            raise Invalid({name: [texts.KEY_TAKEN[name]]})
+        seen.add(order.text)
+        return order
+
+    return bulk.each(orders, once)
+
+
+async def _order(call: Call, item: Any) -> Order:
+    reader = Reader(an_object(item))
+    named = reader.take("user", reference, None, required=True)
+    want = wanted(reader, new=call.new, making=True)
+    owner = await _owner(call, reader, named)
+    if owner is None:
+        reader.done()
+        raise Forbidden(texts.NOT_FOR_OTHERS)
+    text = chosen_text(call, reader, want, owner)
+    reader.done()
+    return Order(owner, want, text)
+
+
+async def _owner(call: Call, reader: Reader, named: Reference | None) -> User | None:
+    """The user who is *named*, if he may get a token by the caller; else None.
+
+    Whoever may not make tokens for others does not learn who there is.
+    """
+    if named is None:
+        return None
+    if call.me.user_id == named.number or call.me.name == named.name:
+        return call.me
+    if not call.may("grant"):
+        return None
+    found = await _find(call, named)
+    if found is None:
+        reader.wrong("user", named.lost)
+    return found
+
+
+async def _find(call: Call, named: Reference) -> User | None:
+    if named.number is not None:
+        return await call.service.users.by_id(named.number)
+    if named.name is None:
+        return None
+    try:
+        return await call.service.users.get(named.name)
+    except (NoSuchUser, BadName):
+        return None
+
+
+def wish_of(call: Call, owner: str, want: Wanted, text: str = "") -> Wish:
+    """What is asked of the core."""
+    return Wish(
+        owner=owner,
+        policy=call.service.policies[texts.POLICY],
+        address=call.caller.login_address,
+        agent=call.caller.agent,
+        write=want.write,
+        end_ms=want.end_ms or 0,
+        description=want.description or "",
+        networks=want.networks,
+        text=text,
+        form=None if text else want.form,
+    )
+
+
+async def _issue(call: Call, order: Order) -> Issued:
+    want = replace(order.want, networks=order.want.networks or ())
+    name = "token" if call.new else "key"
+    try:
+        issued = await call.service.tokens.issue(wish_of(call, order.owner.name, want, order.text))
+    except KeyTaken:
+        raise Invalid({name: [texts.KEY_TAKEN[name]]}) from None
+    except UserDisabled:
+        raise Invalid({"user": [texts.USER_DISABLED]}) from None
+    except NoSuchUser:  # deleted since he was found
+        raise Invalid({"user": [texts.NO_SUCH_NUMBER.format(order.owner.user_id)]}) from None
+    if call.new and want.end_ms and issued.expires_ms <= issued.created_ms:
+        # Only the store knows what time it is, and now it has said so.
+        await _withdraw(call, issued)
+        now = times.shown(issued.created_ms // 1000 * 1000).rstrip("Z").replace("T", " ")
+        raise Invalid({"expires": [texts.PAST.format(now)]})
+    by, name, place = call.me.name, order.owner.name, unpack(call.caller.guard_address)
+    log.info("user %s made a token for user %s from %s", shown(by), shown(name), place)
+    return issued
+
+
+async def _withdraw(call: Call, issued: Issued) -> None:
+    """Kill a token that nobody was told of; one that is gone already is no matter."""
+    with suppress(NoSuchToken, StoreDown):
+        await call.service.tokens.revoke_id(issued.token_id)
+
+
+async def represented(call: Call, issued: Issued) -> dict[str, Any]:
+    """The new token with its key. NotFound when somebody has deleted it or its user since."""
+    try:
+        token = await call.service.tokens.get(issued.token_id)
+        owner = await call.service.users.get(token.owner)
+    except (NoSuchToken, NoSuchUser):
+        raise NotFound from None
+    return present.token(call, rows.row_of(call, token, owner), key=issued.text)

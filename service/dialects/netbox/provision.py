@@ -1,0 +1,85 @@
+"""The first token: for a user name and a password, asked for by whoever has them."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import Any
+
+from service.core.address import unpack
+from service.dialects.netbox import fields, texts
+from service.dialects.netbox.fields import Wanted
+from service.dialects.netbox.making import represented, wish_of
+from service.dialects.netbox.tokens import witnesses
+from service.dialects.netbox.view import Call, View, anybody, describe
+from service.errors import BadCredentials, TokenhouseError
+from service.model import Issued
+from service.wire.log import shown
+from service.wire.rest.fields import Reader, Wrong, an_object, plain_text
+from service.wire.rest.refusal import Denied, Forbidden
+from service.wire.rest.reply import JSON, MULTIPART, Reply
+
+log = logging.getLogger("tokenhouse.login")
+
+
+async def post(call: Call) -> Reply:
+    """A new token of the user whose name and password these are."""
+    name, password, want = _asked(call, await call.data())
+    issued = await _login(call, name, password, want)
+    return Reply(201, await represented(call, issued), witnesses(issued.replicas))
+
+
+def _asked(call: Call, data: Any) -> tuple[str, str, Wanted]:
+    """Name, password, and what is wanted of the token. Forbidden; Invalid."""
+    if call.new:
+        reader = Reader(an_object(data))
+        name, password = fields.login(reader)
+    else:
+        known = data if isinstance(data, dict) else {}
+        reader = Reader({key: known[key] for key in known if key != "key"})
+        name, password = _pair(known)
+    want = fields.wanted(reader, new=call.new, making=True)
+    reader.done()
+    if call.new:
+        want = replace(want, networks=want.networks or (), text="")
+    return name, password, want
+
+
+def _pair(data: dict[str, object]) -> tuple[str, str]:
+    """Name and password, neither of them empty. Forbidden."""
+    values = [data.get("username"), data.get("password")]
+    try:
+        name, password = (plain_text(value) for value in values)
+    except Wrong:
+        raise Forbidden(texts.NO_LOGIN) from None
+    # Blanks are something, though no name and no password.
+    if "" in values:
+        raise Forbidden(texts.NO_LOGIN)
+    return name, password
+
+
+async def _login(call: Call, name: str, password: str, want: Wanted) -> Issued:
+    address = call.caller.guard_address
+    try:
+        issued = await call.service.logins.issue(
+            wish_of(call, name, want), password, address=address
+        )
+    except TokenhouseError as error:
+        reason = "" if isinstance(error, BadCredentials) else f" ({type(error).__name__})"
+        place = unpack(address)
+        log.warning("login failed for user %s from %s%s", shown(name), place, reason)
+        if isinstance(error, BadCredentials):
+            raise Denied(texts.BAD_LOGIN) from None
+        raise
+    log.info("user %s logged in from %s", shown(name), unpack(address))
+    return issued
+
+
+PROVISION = View(
+    name="Token Provision",
+    description="Gives a token to whoever sends the name and the password of a user.",
+    handlers={"POST": post, "OPTIONS": describe},
+    guard=anybody,
+    parses=(JSON, MULTIPART),
+    protected=False,
+)

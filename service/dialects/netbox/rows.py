@@ -1,0 +1,149 @@
+"""Which tokens there are for whoever asks: one by its number, or what a query selects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from service.dialects.netbox import texts
+from service.dialects.netbox.shape import Row
+from service.dialects.netbox.view import Call
+from service.errors import BadName, NoSuchToken, NoSuchUser
+from service.model import Token, User
+from service.wire.rest.filters import Column, Kind, ordered, query_of, select
+from service.wire.rest.pages import number
+from service.wire.rest.refusal import NotFound
+
+SHOWN = ("live", "expired", "inactive")
+"""The states of tokens that are listed; any other one is gone for good."""
+
+_ORDER: Mapping[str, Callable[[Row], Any]] = {
+    "id": lambda row: row.token.token_id,
+    "user": lambda row: row.user.user_id,
+    "created": lambda row: (row.token.created_ms, row.token.token_id),
+    "expires": lambda row: row.token.expires_ms or None,
+    "last_used": lambda row: row.token.last_used_ms or None,
+    "write_enabled": lambda row: row.token.write,
+    "description": lambda row: row.token.description,
+}
+
+
+async def one(call: Call, argument: str) -> Row:
+    """The token whose number *argument* is, if the caller may see it. NotFound."""
+    asked = number(argument)
+    if asked is None:
+        raise NotFound
+    row = await seen(call, asked)
+    if row is None:
+        raise NotFound(texts.NO_MATCH.format("Token")) if call.new else NotFound
+    return row
+
+
+async def seen(call: Call, asked: int) -> Row | None:
+    """The token with this number, None when there is none for the caller to see."""
+    if call.user is None:
+        return None
+    try:
+        found = await call.service.tokens.get(asked)
+    except NoSuchToken:
+        return None
+    if not _listed(found):
+        return None
+    if found.owner == call.user.name:
+        return row_of(call, found, call.user)
+    if not call.user.superuser:
+        return None
+    try:
+        return row_of(call, found, await call.service.users.get(found.owner))
+    except NoSuchUser:
+        return None
+
+
+async def listed(call: Call) -> list[Row]:
+    """The tokens that the caller may see and his query selects, in order. Invalid."""
+    if call.user is None:
+        return []
+    query = query_of(call.request.query_params.multi_items())
+    users = await _pool(call, call.user, query)
+    known = {user.name: user for user in users}
+    tokens = await call.service.tokens.of_owners([*known])
+    rows = [row_of(call, token, known[token.owner]) for token in tokens if _listed(token)]
+    rows = ordered(rows, "-created" if call.new else "id", _ORDER)
+    chosen = select(rows, query, columns(call, users))
+    words = [word.lower() for word in query.get("q", []) if word.strip()]
+    found = [row for row in chosen if all(_has(row, word.strip()) for word in words[-1:])]
+    return ordered(found, ",".join(query.get("ordering", [])), _keys(call))
+
+
+def row_of(call: Call, token: Token, user: User) -> Row:
+    """*token* of *user* as it will be shown."""
+    return Row(token, user, call.service.tokens.text_of)
+
+
+def _listed(token: Token) -> bool:
+    return token.policy == texts.POLICY and token.state in SHOWN
+
+
+def _has(row: Row, word: str) -> bool:
+    return word in row.user.name.lower() or word in row.token.description.lower()
+
+
+def _keys(call: Call) -> Mapping[str, Callable[[Row], Any]]:
+    """What may be sorted by; by a key only where it is shown, as the order tells something."""
+    if call.new:
+        return {**_ORDER, "version": lambda row: row.version, "key": lambda row: row.public}
+    return {**_ORDER, "key": lambda row: row.key} if shows_keys(call) else _ORDER
+
+
+def shows_keys(call: Call) -> bool:
+    """Whether a key is shown whenever its token is."""
+    return not call.new and call.settings.show_key == "always"
+
+
+async def _pool(call: Call, me: User, query: Mapping[str, list[str]]) -> list[User]:
+    """The users whose tokens may be selected: everybody's for a superuser, unless he names some."""
+    if not me.superuser:
+        return [me]
+    filters = [name for name in query if name.startswith("user")]
+    if filters == ["user"]:
+        return list(await _named(call, query["user"]))
+    if filters == ["user_id"]:
+        found = [await call.service.users.by_id(number(text) or 0) for text in query["user_id"]]
+        return [user for user in found if user is not None]
+    return await call.service.users.all()
+
+
+async def _named(call: Call, names: Iterable[str]) -> Iterable[User]:
+    found: dict[str, User] = {}
+    for name in names:
+        try:
+            user = await call.service.users.get(name)
+        except (NoSuchUser, BadName):
+            continue
+        found[user.name] = user
+    return found.values()
+
+
+def columns(call: Call, users: Iterable[User]) -> Mapping[str, Column[Row]]:
+    """What the list may be filtered by; nobody can be chosen but *users*."""
+    names = frozenset(user.name for user in users)
+    numbers = frozenset(str(user.user_id) for user in users)
+    key: Callable[[Row], Any] = (lambda row: row.public) if call.new else (lambda row: row.key)
+    # Where keys are not shown, nobody is to find one out by its beginnings.
+    guessable = call.new or shows_keys(call)
+    old: dict[str, Column[Row]] = {
+        "id": Column(Kind.NUMBER, lambda row: row.token.token_id),
+        "key": Column(Kind.TEXT, key, lookups=guessable),
+        "description": Column(Kind.TEXT, lambda row: row.token.description),
+        "write_enabled": Column(Kind.TRUTH, lambda row: row.token.write),
+        "user": Column(Kind.CHOICE, lambda row: row.user.name, choices=names),
+        "user_id": Column(Kind.CHOICE, lambda row: str(row.user.user_id), choices=numbers),
+        "created": Column(Kind.MOMENT, lambda row: row.token.created_ms),
+        "expires": Column(Kind.MOMENT, lambda row: row.token.expires_ms or None),
+    }
+    new: dict[str, Column[Row]] = {
+        "last_used": Column(Kind.MOMENT, lambda row: row.token.last_used_ms or None),
+        "version": Column(Kind.NUMBER, lambda row: row.version),
+        "enabled": Column(Kind.TRUTH, lambda row: True),
+    }
+    return {**old, **new} if call.new else old

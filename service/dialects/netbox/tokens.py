@@ -1,0 +1,207 @@
+"""The resource of tokens: the list of them, each one, and both in bulk."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from contextlib import suppress
+
+from service.dialects.netbox import changing, fields, making, present, rows, texts
+from service.dialects.netbox.shape import Row
+from service.dialects.netbox.view import (
+    ACTION,
+    Call,
+    View,
+    description,
+    known_where_required,
+    turned_away,
+)
+from service.errors import NoSuchToken
+from service.wire.log import shown
+from service.wire.rest import bulk
+from service.wire.rest.fields import whole
+from service.wire.rest.links import absolute
+from service.wire.rest.pages import Page, number
+from service.wire.rest.refusal import Invalid, NotFound
+from service.wire.rest.reply import JSON, MULTIPART, Reply
+
+log = logging.getLogger("tokenhouse.netbox")
+
+
+def guard(call: Call) -> None:
+    """Let in who may do to tokens what the method does. Denied; Forbidden."""
+    action = ACTION.get(call.request.method)
+    if action is None:
+        known_where_required(call)
+    elif not call.may(action):
+        raise turned_away(call)
+
+
+# -- the list --------------------------------------------------------------------------------
+
+
+async def get_list(call: Call) -> Reply:
+    """The tokens that the caller may see and his query selects, a part at a time."""
+    query = call.request.query_params
+    if query.get("export"):
+        raise NotFound
+    found = await rows.listed(call)
+    if call.new and "start" in query:
+        return _from_start(call, found)
+    page = Page.of(query.get("limit"), query.get("offset"), len(found))
+    results = [present.asked(call, row) for row in page.part(found)]
+    return Reply(200, page.envelope(results, *_here(call)))
+
+
+def _here(call: Call) -> tuple[str, str]:
+    """The URL of this list, and the query."""
+    url = absolute(call.request, call.service)
+    return url, call.request.scope["query_string"].decode("latin-1")
+
+
+def _from_start(call: Call, found: Sequence[Row]) -> Reply:
+    """The part that begins at an id, by which nothing is counted."""
+    query = call.request.query_params
+    if query.get("offset"):
+        raise Invalid([texts.TWO_WAYS])
+    start = number(query.get("start")) or 0
+    after = sorted(
+        (row for row in found if row.token.token_id >= start), key=lambda row: row.token.token_id
+    )
+    limit = Page.of(query.get("limit"), None, len(after)).limit
+    part, more = after[:limit], len(after) > limit
+    url = call.request.url.include_query_params(limit=limit, start=_next(part)).query
+    body = {
+        "count": None,
+        "next": f"{_here(call)[0]}?{url}" if more else None,
+        "previous": None,
+        "results": [present.asked(call, row) for row in part],
+    }
+    return Reply(200, body)
+
+
+def _next(part: Sequence[Row]) -> int:
+    return part[-1].token.token_id + 1 if part else 0
+
+
+async def post(call: Call) -> Reply:
+    """Make a token, or one for each entry of a list."""
+    data = await call.data()
+    if isinstance(data, list):
+        return Reply(201, [made.body for made in await making.make(call, data)])
+    try:
+        (made,) = await making.make(call, [data])
+    except Invalid as invalid:
+        raise Invalid(invalid.body[0]) from None
+    headers = {"Location": made.body["url"], **witnesses(made.replicas)}
+    return Reply(201, made.body, headers)
+
+
+def witnesses(replicas: int | None) -> dict[str, str]:
+    """How many replicas have a new token, where somebody asked for replicas."""
+    return {} if replicas is None else {"X-Tokenhouse-Replicas": str(replicas)}
+
+
+async def change_list(call: Call) -> Reply:
+    """Change the tokens that the entries name; those that cannot be seen are left out."""
+    entries = bulk.numbered(await call.data(), whole)
+    changes = [
+        changing.checked(call, row, data)
+        for asked, data in entries
+        if (row := await rows.seen(call, asked)) is not None
+    ]
+    changed = await changing.change(call, changes)
+    return Reply(200, [present.token(call, row) for row in changed])
+
+
+async def delete_list(call: Call) -> Reply:
+    """Delete the tokens that the entries name; those that cannot be seen are left alone."""
+    for asked, _ in bulk.numbered(await call.data(), whole):
+        row = await rows.seen(call, asked)
+        if row is not None:
+            await _delete(call, row)
+    return Reply(204)
+
+
+async def _delete(call: Call, row: Row) -> None:
+    with suppress(NoSuchToken):
+        await call.service.tokens.revoke_id(row.token.token_id)
+    by, whose = shown(call.me.name), shown(row.user.name)
+    log.info("user %s deleted token %d of user %s", by, row.token.token_id, whose)
+
+
+# -- one token -------------------------------------------------------------------------------
+
+
+async def get(call: Call) -> Reply:
+    """One token."""
+    return Reply(200, present.asked(call, await rows.one(call, call.argument)))
+
+
+async def change(call: Call) -> Reply:
+    """Change one token."""
+    row = await rows.one(call, call.argument)
+    changed = await changing.change(call, [changing.checked(call, row, await call.data())])
+    if not changed:
+        raise NotFound
+    return Reply(200, present.token(call, changed[0]))
+
+
+async def delete(call: Call) -> Reply:
+    """Delete one token; it may be the one that is used for it."""
+    await _delete(call, await rows.one(call, call.argument))
+    return Reply(204)
+
+
+# -- what there is ---------------------------------------------------------------------------
+
+
+async def options(call: Call) -> Reply:
+    """Describe the resource: its fields for what the caller may do with it."""
+    body = fields.described(new=call.new)
+    offered = {"POST": "add", "PUT": "change"} if "POST" in call.view.handlers else {}
+    if not offered and await _there(call):
+        offered = {"PUT": "change"}
+    actions = {
+        method: body for method, action in offered.items() if call.write and call.may(action)
+    }
+    return Reply(200, description(call, actions))
+
+
+async def _there(call: Call) -> bool:
+    try:
+        await rows.one(call, call.argument)
+    except NotFound:
+        return False
+    return True
+
+
+LIST = View(
+    name="Token",
+    newer_name="Token List",
+    handlers={
+        "GET": get_list,
+        "POST": post,
+        "PUT": change_list,
+        "PATCH": change_list,
+        "DELETE": delete_list,
+        "HEAD": get_list,
+        "OPTIONS": options,
+    },
+    guard=guard,
+    parses=(JSON, MULTIPART),
+)
+ONE = View(
+    name="Token",
+    newer_name="Token Instance",
+    handlers={
+        "GET": get,
+        "PUT": change,
+        "PATCH": change,
+        "DELETE": delete,
+        "HEAD": get,
+        "OPTIONS": options,
+    },
+    guard=guard,
+    parses=(JSON, MULTIPART),
+)

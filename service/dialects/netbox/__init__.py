@@ -11,7 +11,7 @@ DIALECT = Dialect(
     name="netbox",
     policy=POLICY,
     paths=("/api/authentication-check",),
-    root_paths=("/api/users", "/api/status", "/api/"),
+    root_paths=("/api/",),
     build=build,
     refuse=refuse,
 )

@@ -19,19 +19,16 @@ from service.cli.options import FAULTY, REFUSED, json_wanted, named_file, stop
 from service.cli.session import operate, shared
 from service.cli.shown import json_text, print_json, printable
 from service.config import Config
+from service.core.arrivals import Became, Fate, Importer, refused
 from service.core.importing import (
     COLUMNS,
     LONGEST,
     BadRow,
-    Became,
     Entry,
-    Fate,
-    Importer,
     Terms,
     binds,
     entry_of,
     looks_like_a_key,
-    refused,
     terms_of,
 )
 from service.errors import StoreDown
@@ -94,8 +91,8 @@ def import_tokens(*, path: str | None, as_json: bool, **given: Any) -> None:
     characters of the key); it may have created, expires, write_enabled, description and
     allowed_ips.
 
-    It can be run again: a row that is there already is left as it is. Exits 1 when rows were
-    refused, the others are in. A key that another user has shows without --dry-run only.
+    It can be run again: a row that is there already is left as it is, and a token that was revoked
+    here stays dead. Exits 1 when rows were refused; the others are in.
 
     \b
     Example:

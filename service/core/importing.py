@@ -1,23 +1,19 @@
-"""Tokens that another product made: what a row of an export wishes, and taking many of them in.
+"""Tokens that another product made: what a row of an export wishes, or why it cannot. Pure.
 
 What a row says is never repeated in a reason: a cell in the wrong column may be a key.
 """
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import ipaddress
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
-from typing import NamedTuple
 
 from service.core.secret import Form, shard_of_text
-from service.core.tokens import Tokens, Wish
-from service.core.users import Users
+from service.core.tokens import Wish
 from service.errors import BadName
 from service.model import (
     DIGEST_BYTES,
@@ -25,11 +21,8 @@ from service.model import (
     Level,
     Network,
     Policy,
-    Token,
-    Word,
     canonical_name,
 )
-from service.store.keys import shard_of
 
 COLUMNS = (
     "key",
@@ -68,35 +61,10 @@ _TRUTHS = {
 }
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
-_HELD_AT_ONCE = 32
-_DEAD = frozenset((Word.REVOKED, Word.EVICTED))
 
 
 class BadRow(ValueError):
     """A row that cannot be a token; the message says why, without anything the row says."""
-
-
-class Became(StrEnum):
-    """What became of a row."""
-
-    IMPORTED = "imported"
-    THERE = "already there"
-    REFUSED = "refused"
-
-
-class Fate(NamedTuple):
-    """What became of a row, and why when it was refused."""
-
-    word: Became
-    reason: str = ""
-
-
-IMPORTED, THERE = Fate(Became.IMPORTED), Fate(Became.THERE)
-
-
-def refused(reason: str) -> Fate:
-    """The fate of a row that cannot go in."""
-    return Fate(Became.REFUSED, reason)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,9 +85,6 @@ def terms_of(policy: Policy) -> Terms:
 def binds(policy: Policy) -> bool:
     """Whether *policy* holds tokens to an address or agent, which no imported token has."""
     return Level.ENFORCE in (policy.bind_ip, policy.bind_agent)
-
-
-# -- rows ----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -285,104 +250,3 @@ def _network(at: int, entry: object) -> Network:
     except ValueError as error:
         bits = " without host bits" if "host bits" in str(error) else ""
         raise BadRow(f"allowed_ips: number {at} is no address and no network{bits}") from None
-
-
-# -- taking them in ------------------------------------------------------------------------------
-
-
-@dataclass(slots=True)
-class _Account:
-    """What is known of an owner: the tokens by digest, those that went in meanwhile too."""
-
-    tokens: dict[bytes, Token] = field(default_factory=dict)
-    added: int = 0
-
-
-class Importer:
-    """Takes entries in, some hundred at a time; it may be asked again for what is in already.
-
-    Owners are looked up once, with their tokens: a row that is there already costs no script, and
-    one that was revoked here stays dead. *write* False decides all that can be told by reading
-    (not: whether a key is another user's) and changes nothing.
-    """
-
-    def __init__(self, users: Users, tokens: Tokens, *, write: bool = True) -> None:
-        self._users = users
-        self._tokens = tokens
-        self._write = write
-        self._accounts: dict[str, _Account | None] = {}
-        self._seen: set[bytes] = set()
-
-    async def take(self, entries: Sequence[Entry]) -> list[Fate]:
-        """What becomes of each entry, in order. StoreDown: ask again, it does no harm."""
-        await self._learn(entries)
-        fates = [self._decide(entry) for entry in entries]
-        if self._write:
-            fresh = [e for e, fate in zip(entries, fates, strict=True) if fate is IMPORTED]
-            made = iter(await self._make(fresh))
-            fates = [next(made) if fate is IMPORTED else fate for fate in fates]
-            await self._hold(e for e, fate in zip(entries, fates, strict=True) if fate is THERE)
-        return fates
-
-    async def _learn(self, entries: Iterable[Entry]) -> None:
-        names = list(dict.fromkeys(e.owner for e in entries if e.owner not in self._accounts))
-        if not names:
-            return
-        there = await self._users.existing(names)
-        self._accounts.update((name, _Account() if name in there else None) for name in names)
-        for token in await self._tokens.of_owners([name for name in names if name in there]):
-            account = self._accounts[token.owner]
-            if account is not None:
-                account.tokens[token.digest] = token
-
-    def _decide(self, entry: Entry) -> Fate:
-        account = self._accounts[entry.owner]
-        if account is None:
-            return refused("no such user")
-        if entry.digest in self._seen:
-            return refused("an earlier row has the same key")
-        self._seen.add(entry.digest)
-        known = account.tokens.get(entry.digest)
-        if known is not None:
-            return refused(f"this key was {known.state} here") if known.state in _DEAD else THERE
-        most = entry.wish.policy.max_tokens
-        if len(account.tokens) + account.added >= most:
-            return _full(most)
-        account.added += 1
-        return IMPORTED
-
-    async def _make(self, entries: Sequence[Entry]) -> list[Fate]:
-        wanted = [
-            self._tokens.foreign(e.wish, made_ms=e.made_ms, digest=e.digest, place=e.place)
-            for e in entries
-        ]
-        outcomes = await self._tokens.imports.many(wanted)
-        return [_fate(o.word, e) for o, e in zip(outcomes, entries, strict=True)]
-
-    async def _hold(self, entries: Iterable[Entry]) -> None:
-        """See to what an import that was cut short may have left: aliases that end too early."""
-        found = [(self._known(e), e.place) for e in entries if e.place != shard_of(e.owner)]
-        holds = [(token, place) for token, place in found if token is not None]
-        for start in range(0, len(holds), _HELD_AT_ONCE):
-            some = holds[start : start + _HELD_AT_ONCE]
-            await asyncio.gather(*(self._tokens.imports.hold(*each) for each in some))
-
-    def _known(self, entry: Entry) -> Token | None:
-        account = self._accounts[entry.owner]
-        return account.tokens.get(entry.digest) if account else None
-
-
-def _full(most: int) -> Fate:
-    return refused(f"this user already has {most} tokens")
-
-
-def _fate(word: Word, entry: Entry) -> Fate:
-    if word is Word.ISSUED:
-        return IMPORTED
-    if word is Word.EXISTS:  # made since the look, by another import of the same rows
-        return THERE
-    if word is Word.FULL:
-        return _full(entry.wish.policy.max_tokens)
-    if word is Word.CONFLICT:
-        return refused("another user has, or had, this key")
-    return refused("no such user")

@@ -1,0 +1,149 @@
+"""Taking tokens in that another product made, many at a time and as often as one likes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple
+
+from service.core.importing import Entry
+from service.core.tokens import Tokens
+from service.core.users import Users
+from service.model import Token, Word
+from service.store.keys import shard_of
+from service.store.traces import Spot, traces_of
+
+_HELD_AT_ONCE = 32
+_DEAD = frozenset((Word.REVOKED, Word.EVICTED))
+
+
+class Became(StrEnum):
+    """What became of a row."""
+
+    IMPORTED = "imported"
+    THERE = "already there"
+    REFUSED = "refused"
+
+
+class Fate(NamedTuple):
+    """What became of a row, and why when it was refused."""
+
+    word: Became
+    reason: str = ""
+
+
+IMPORTED, THERE = Fate(Became.IMPORTED), Fate(Became.THERE)
+
+
+def refused(reason: str) -> Fate:
+    """The fate of a row that cannot go in."""
+    return Fate(Became.REFUSED, reason)
+
+
+@dataclass(slots=True)
+class _Account:
+    """What is known of an owner: the tokens by digest, those that went in meanwhile too."""
+
+    tokens: dict[bytes, Token] = field(default_factory=dict)
+    added: int = 0
+
+
+class Importer:
+    """Takes entries in, some hundred at a time; it may be asked again for what is in already.
+
+    Owners are looked up once, with their tokens, and keys before they go in: what was revoked here
+    stays dead. *write* False decides by reading alone and changes nothing.
+    """
+
+    def __init__(self, users: Users, tokens: Tokens, *, write: bool = True) -> None:
+        self._users = users
+        self._tokens = tokens
+        self._write = write
+        self._accounts: dict[str, _Account | None] = {}
+        self._seen: set[bytes] = set()
+
+    async def take(self, entries: Sequence[Entry]) -> list[Fate]:
+        """What becomes of each entry, in order. StoreDown: ask again, it does no harm."""
+        await self._learn(entries)
+        traces = await traces_of(self._tokens.store, [_spot(entry) for entry in entries])
+        fates = [self._decide(e, trace) for e, trace in zip(entries, traces, strict=True)]
+        if self._write:
+            fresh = [e for e, fate in zip(entries, fates, strict=True) if fate is IMPORTED]
+            made = iter(await self._make(fresh))
+            fates = [next(made) if fate is IMPORTED else fate for fate in fates]
+            await self._hold(e for e, fate in zip(entries, fates, strict=True) if fate is THERE)
+        return fates
+
+    async def _learn(self, entries: Iterable[Entry]) -> None:
+        names = list(dict.fromkeys(e.owner for e in entries if e.owner not in self._accounts))
+        if not names:
+            return
+        there = await self._users.existing(names)
+        self._accounts.update((name, _Account() if name in there else None) for name in names)
+        for token in await self._tokens.of_owners([name for name in names if name in there]):
+            account = self._accounts[token.owner]
+            if account is not None:
+                account.tokens[token.digest] = token
+
+    def _decide(self, entry: Entry, trace: Word) -> Fate:
+        account = self._accounts[entry.owner]
+        if account is None:
+            return refused("no such user")
+        if entry.digest in self._seen:
+            return refused("an earlier row has the same key")
+        self._seen.add(entry.digest)
+        known = account.tokens.get(entry.digest)
+        if known is not None:
+            return refused(f"this key was {known.state} here") if known.state in _DEAD else THERE
+        if trace is not Word.UNKNOWN:
+            return _fate(trace, entry)
+        most = entry.wish.policy.max_tokens
+        if len(account.tokens) + account.added >= most:
+            return _full(most)
+        account.added += 1
+        return IMPORTED
+
+    async def _make(self, entries: Sequence[Entry]) -> list[Fate]:
+        wanted = [
+            self._tokens.foreign(e.wish, made_ms=e.made_ms, digest=e.digest, place=e.place)
+            for e in entries
+        ]
+        outcomes = await self._tokens.imports.many(wanted)
+        return [_fate(o.word, e) for o, e in zip(outcomes, entries, strict=True)]
+
+    async def _hold(self, entries: Iterable[Entry]) -> None:
+        """See to what an import that was cut short may have left: aliases that end too early."""
+        found = [(self._known(e), e.place) for e in entries if e.place != shard_of(e.owner)]
+        holds = [(token, place) for token, place in found if token is not None]
+        for start in range(0, len(holds), _HELD_AT_ONCE):
+            some = holds[start : start + _HELD_AT_ONCE]
+            await asyncio.gather(*(self._tokens.imports.hold(*each) for each in some))
+
+    def _known(self, entry: Entry) -> Token | None:
+        account = self._accounts[entry.owner]
+        return account.tokens.get(entry.digest) if account else None
+
+
+def _full(most: int) -> Fate:
+    return refused(f"this user already has {most} tokens")
+
+
+def _spot(entry: Entry) -> Spot:
+    return Spot(entry.owner, entry.digest, entry.place)
+
+
+def _fate(word: Word, entry: Entry) -> Fate:
+    """What the look, or the store itself, says of an entry that was not among the owner's."""
+    if word is Word.ISSUED:
+        return IMPORTED
+    if word is Word.EXISTS:  # by another import of the same rows
+        return THERE
+    if word in _DEAD:
+        return refused(f"this key was {word} here")
+    if word is Word.FULL:
+        return _full(entry.wish.policy.max_tokens)
+    if word is Word.CONFLICT:
+        return refused("another user has, or had, this key")
+    return refused("no such user")

@@ -1,0 +1,64 @@
+"""What many keys have left in the store, looked up by their digests before any of them goes in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from service.model import Word
+from service.store.client import Command, Reply
+from service.store.keys import shard_of
+from service.store.store import Store
+
+_REASONS = {b"revoked": Word.REVOKED, b"evicted": Word.EVICTED}
+
+
+class Spot(NamedTuple):
+    """A key that *owner* shall have: its digest, and the shard that its text names."""
+
+    owner: str
+    digest: bytes
+    place: bytes
+
+
+async def traces_of(store: Store, spots: Sequence[Spot]) -> list[Word]:
+    """One word for each spot, in two round trips at most. StoreDown.
+
+    ``unknown``: nothing is there; ``exists``: the owner has it; ``revoked`` or ``evicted``: had
+    it; ``conflict``: somebody else has, or had it.
+    """
+    steps = [step for spot in spots for step in _looks(store, spot)]
+    replies = await store.client.run(*steps) if steps else []
+    pairs = zip(spots, replies[::2], replies[1::2], strict=True)
+    found = [_word(spot, record, place) for spot, record, place in pairs]
+    others = [(at, shard) for at, shard in enumerate(found) if not isinstance(shard, Word)]
+    checks: list[Command] = [
+        (b"EXISTS", store.keys.token(shard, spots[at].digest)) for at, shard in others
+    ]
+    there = await store.client.run(*checks) if checks else []
+    # An alias may have outlived its record: then it is no obstacle.
+    late = {at: yes for (at, _), yes in zip(others, there, strict=True)}
+    return [
+        each if isinstance(each, Word) else Word.CONFLICT if late[at] else Word.UNKNOWN
+        for at, each in enumerate(found)
+    ]
+
+
+def _looks(store: Store, spot: Spot) -> tuple[Command, Command]:
+    """At the record with its owner, and at what stands where the text points."""
+    record = store.keys.token(shard_of(spot.owner), spot.digest)
+    place = store.keys.token(spot.place, spot.digest)
+    return (b"HMGET", record, b"o", b"d"), (b"HMGET", place, b"h", b"a")
+
+
+def _word(spot: Spot, record: Reply, place: Reply) -> Word | bytes:
+    """What stands there, or the shard of somebody whom only an alias names."""
+    owner, reason = record
+    if owner is not None:
+        if owner != spot.owner.encode():
+            return Word.CONFLICT
+        return _REASONS.get(reason, Word.EXISTS)
+    head, alias = place
+    if head is not None:
+        return Word.CONFLICT
+    return Word.UNKNOWN if alias in (None, shard_of(spot.owner)) else bytes(alias)

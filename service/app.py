@@ -54,7 +54,8 @@ class App:
         self._gate = Gate(self.house.tokens, self._questions, self._answers)
         self._health = Health(self.house.setup, lambda: self.draining)
         self._dialects = [_dialect(name) for name in config.dialects.enabled]
-        self._routes = routes(self._dialects, self._service(), _root_owner(config))
+        self._owner = _root_owner(config)
+        self._routes = routes(self._dialects, self._service(), self._owner)
 
     def _service(self) -> Service:
         return Service(
@@ -175,7 +176,8 @@ class App:
         if text.startswith(GATE):
             return b"text/plain", b""
         for dialect in self._dialects:
-            own = (*dialect.paths, *dialect.root_paths, f"/{dialect.name}/")
+            shared = dialect.root_paths if dialect.name == self._owner else ()
+            own = (*dialect.paths, *shared, f"/{dialect.name}/")
             if any(text.startswith(prefix) for prefix in own):
                 return dialect.refuse(status)
         return plain(status, path)

@@ -168,7 +168,7 @@ class Dialects(Section):
     """Which token APIs this node speaks."""
 
     enabled: Annotated[tuple[str, ...], Words(DIALECTS)] = knob(
-        ["tower"], "The token APIs that are offered."
+        [*DIALECTS], "The token APIs that are offered."
     )
     users_tokens: Annotated[str, Choice(("netbox", "nautobot"))] = knob(
         "netbox", "Who answers /api/users/tokens/, a path that two of the products use."

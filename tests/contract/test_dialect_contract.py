@@ -27,14 +27,23 @@ EARLY = (400, 408, 413, 431, 503)
 
 LOGINS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "tower": ("POST", "/api/v2/authtoken/", {"json": {"username": "a", "password": "b"}}),
+    "netbox": (
+        "POST",
+        "/api/users/tokens/provision/",
+        {"json": {"username": "a", "password": "b"}},
+    ),
+    "nautobot": ("POST", "/api/users/tokens/", {"auth": ("a", "b")}),
 }
 """How one logs in with name and password, for each dialect."""
 
 NO_LOGIN: dict[str, str] = {}
 """Dialects without such a login, each with the reason."""
 
+TOKEN = {"headers": {"Authorization": "Token " + "a" * 40}}
 USES: dict[str, tuple[str, str, dict[str, Any]]] = {
-    "tower": ("GET", "/api/v2/me/", {"headers": {"Authorization": "Token " + "a" * 40}}),
+    "tower": ("GET", "/api/v2/me/", TOKEN),
+    "netbox": ("GET", "/api/users/tokens/", TOKEN),
+    "nautobot": ("GET", "/api/users/tokens/", TOKEN),
 }
 """How a token is used at a resource of each dialect."""
 
@@ -101,7 +110,7 @@ def test_a_dialect_is_a_record(name: str):
 
     assert name == made.name
     assert made.policy in house().policies
-    assert made.paths
+    assert made.paths or made.root_paths
     assert all(path.startswith("/") for path in (*made.paths, *made.root_paths))
 
 

@@ -213,7 +213,7 @@ async def test_the_same_stream_gets_the_same_bytes(
     await house.app.house.aclose()
 
     assert passed > CASES // (len(KINDS) * len(SEEDS)) // 6, "most streams were nonsense"
-    assert len(counts) > 8
+    assert len(counts) > 4
     assert shapes
 
 

@@ -23,6 +23,8 @@ UNKNOWN = {
     "moment": r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{3,6})?Z",
     "any": r"[^\"]*",
 }
+ANY = "any"
+"""Stands for another text each time."""
 QUESTION = {"request", "as", "headers", "body", "raw", "json", "form", "multipart"}
 EXPECTED = {"status", "answer", "detail", "says", "same", "shows"}
 CASE = QUESTION | EXPECTED | {"name", "source", "settings", "before"}
@@ -91,15 +93,16 @@ class Match:
         self._check_tails()
 
     def _regex(self, pattern: str, known: Known) -> str:
-        parts, at, seen = [], 0, set()
+        parts: list[str] = []
+        seen: set[str] = set()
+        at = 0
         text = fill(pattern, {**known, **self.values})
         for mark in MARK.finditer(text):
             kind = UNKNOWN.get(mark[1].rstrip("0123456789"))
             if kind is None:
                 continue
             parts.append(re.escape(text[at : mark.start()]))
-            parts.append(f"(?P=p_{mark[1]})" if mark[1] in seen else f"(?P<p_{mark[1]}>{kind})")
-            seen.add(mark[1])
+            parts.append(_group(mark[1], kind, seen))
             at = mark.end()
         return "".join(parts) + re.escape(text[at:])
 
@@ -107,6 +110,15 @@ class Match:
         for name, tail in self.values.items():
             key = self.values.get(name.replace("tail", "key"), tail)
             assert not name.startswith("tail") or key.endswith(tail), (key, tail)
+
+
+def _group(name: str, kind: str, seen: set[str]) -> str:
+    """What matches the placeholder *name*; the same text again where it was *seen*."""
+    if name == ANY:
+        return kind
+    again = name in seen
+    seen.add(name)
+    return f"(?P=p_{name})" if again else f"(?P<p_{name}>{kind})"
 
 
 def fill(text: str, known: Known) -> str:

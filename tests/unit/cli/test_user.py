@@ -130,6 +130,7 @@ def test_a_name_that_cannot_be_one_is_refused(run: Any, name: str) -> None:
         ("user", "disable", "b\u202eob"),
         ("user", "enable", "b\u202eob"),
         ("user", "delete", "b\u202eob", "--yes"),
+        ("user", "grant", "b\u202eob", "users.add_token"),
         ("token", "list", "--user", "b\u202eob"),
         ("token", "revoke", "--user", "b\u202eob"),
         ("token", "revoke", "--user", "b\u202eob", "--label", "x"),
@@ -180,11 +181,68 @@ def test_show_counts_live_tokens_and_hides_the_hash(run: Any) -> None:
         "first_name": "Bob",
         "last_name": "",
         "email": "",
+        "permissions": [],
         "created": facts["created"],
         "live_tokens": 1,
     } == facts
     assert re.search(r"^live tokens: +1$", text, re.MULTILINE)
     assert not HASH.search(text + str(facts))
+
+
+def test_add_grants_permissions(run: Any) -> None:
+    """Each is named once, in whatever order and however often it was given."""
+    run.add("bob", *("--grant", "users.view_token", "--grant", "users.add_token") * 2)
+
+    assert ("users.add_token", "users.view_token") == stored(run, "bob").permissions
+
+
+def test_grant_gives_and_takes_permissions(run: Any) -> None:
+    """It says what the user has then; what was there already, or not at all, is no fault."""
+    run.add("bob", "--grant", "users.view_token")
+
+    said = [
+        run.ok("user", "grant", " bob ", "users.grant_token", "users.add_token"),
+        run.ok("user", "grant", "bob", "users.view_token"),
+        run.ok("user", "grant", "bob", "users.grant_token", "users.delete_token", "--revoke"),
+        run.ok("user", "grant", "bob", "users.add_token", "users.view_token", "--revoke"),
+    ]
+
+    three = "user 'bob' has users.add_token, users.grant_token, users.view_token\n"
+    two = "user 'bob' has users.add_token, users.view_token\n"
+    assert [three, three, two, "user 'bob' has no permissions\n"] == said
+    assert () == stored(run, "bob").permissions
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("user", "add", "bob", "--password-stdin", "--grant", "users.fly"),
+        ("user", "grant", "bob", "users.view_token", "fly"),
+        ("user", "grant", "bob"),
+    ],
+)
+def test_a_permission_that_is_none_is_usage(run: Any, args: tuple[str, ...]) -> None:
+    """The line names those that there are; nobody is made, nothing is granted."""
+    run.add("ada")
+
+    result = run(*args, piped="x\n")
+
+    assert (2, "") == (result.exit_code, result.stdout)
+    assert "users.grant_token" in result.stderr or "Missing argument" in result.stderr
+    assert ["ada"] == [each["name"] for each in run.json("user", "list")]
+
+
+def test_show_prints_names_and_permissions(run: Any) -> None:
+    """As lines, and as JSON with a list."""
+    names = ("--first-name", "Bob", "--last-name", "Ross")
+    run.add("bob", *names, "--grant", "users.view_token", "--grant", "users.add_token")
+
+    text, facts = run.ok("user", "show", "bob"), run.json("user", "show", "bob")
+
+    wanted = ["first name: Bob", "last name: Ross", "permissions: users.add_token users.view_token"]
+    lines = [" ".join(line.split()) for line in text.splitlines()]
+    assert wanted == [line for line in lines if line in wanted]
+    assert ["users.add_token", "users.view_token"] == facts["permissions"]
 
 
 def test_passwd_changes_the_password_and_leaves_tokens_alone(run: Any) -> None:

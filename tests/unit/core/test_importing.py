@@ -374,21 +374,58 @@ async def test_rows_that_cannot_go_in_do_not_hinder_the_others(rig: Rig) -> None
     first, second, third = keys(3)
     await take(rig, row(key=first, owner="bob"))
 
-    fates = await take(
-        rig,
+    rows = (
         row(key=first),
         row(key=second, owner="nobody"),
         row(key=third),
         row(key=third),
     )
-
-    assert [
-        refused("another user has, or had, this key"),
-        refused("no such user"),
-        IMPORTED,
-        refused("an earlier row has the same key"),
-    ] == fates
+    for write in (False, True):
+        assert [
+            refused("another user has, or had, this key"),
+            refused("no such user"),
+            IMPORTED,
+            refused("an earlier row has the same key"),
+        ] == await take(rig, *rows, write=write)
     assert Word.OK == await word(rig, third)
+
+
+@pytest.mark.parametrize("write", [False, True])
+async def test_a_key_made_here_is_nobody_else_s(rig: Rig, write: bool) -> None:
+    """Its text points to the record itself; neither does its owner lose it by a row."""
+    await rig.owner("bob")
+    text = (await rig.tokens.issue(wish("alice", NETBOX))).text
+
+    assert [refused("another user has, or had, this key")] == await take(
+        rig, row(key=text, owner="bob"), write=write
+    )
+    assert [THERE] == await take(rig, row(key=text), write=write)
+
+
+@pytest.mark.parametrize("owner", ["alice", "bob"])
+@pytest.mark.parametrize("write", [False, True])
+async def test_an_alias_without_its_record_is_no_obstacle(
+    rig: Rig, owner: str, write: bool
+) -> None:
+    """What an import that was cut short left, or a user deleted long ago."""
+    await rig.owner("bob")
+    await take(rig, row())
+    shard = shard_of("alice")
+    await rig.run(b"DEL", rig.keys.token(shard, digest_of(KEY.encode())))
+    await rig.run(b"DEL", rig.keys.index(shard, "alice"))
+
+    assert [IMPORTED] == await take(rig, row(owner=owner), write=write)
+    assert (Word.OK if write else Word.UNKNOWN) == await word(rig, KEY)
+
+
+async def test_two_users_of_one_shard_do_not_share_a_key(rig: Rig) -> None:
+    """The record itself says whose it is."""
+    await rig.owner("u0")
+    await rig.owner("u269")
+    assert shard_of("u0") == shard_of("u269")
+    await take(rig, row(owner="u0"))
+
+    assert [refused("another user has, or had, this key")] == await take(rig, row(owner="u269"))
 
 
 async def test_nobody_gets_more_tokens_than_the_policy_allows(rig: Rig) -> None:

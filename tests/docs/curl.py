@@ -17,12 +17,24 @@ def main() -> None:
     parser.add_argument("-w", default="")
     parser.add_argument("-X", default=None)
     parser.add_argument("-H", action="append", default=[])
-    parser.add_argument("-d", default=None)
+    parser.add_argument("-d", "--data", dest="d", default=None)
+    parser.add_argument("-u", default=None)
     parser.add_argument("url")
     given = parser.parse_args()
-    headers = {"user-agent": "curl/0", **dict(line.split(": ", 1) for line in given.H)}
+    asked = (line.split(": ", 1) for line in given.H)
+    headers = {"user-agent": "curl/0", **{name.lower(): value for name, value in asked}}
     method = given.X or ("GET" if given.d is None else "POST")
-    answer = httpx.request(method, given.url, headers=headers, content=given.d, trust_env=False)
+    if given.d is not None:
+        headers = {"content-type": "application/x-www-form-urlencoded", **headers}
+    name, _, password = (given.u or "").partition(":")
+    answer = httpx.request(
+        method,
+        given.url,
+        headers=headers,
+        content=given.d,
+        auth=(name, password) if given.u else None,
+        trust_env=False,
+    )
     if given.o:
         Path(given.o).write_bytes(answer.content)
     else:

@@ -15,17 +15,36 @@ from pathlib import Path
 
 import pytest
 
-from tests.nodes import ROOT, environment
+from tests.e2e.conftest import prepare
+from tests.nodes import ROOT, Node, environment
 from tests.servers import Memory, Server, free_port
 
 SHELL = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)#:]+)\)")
+SHOWN = re.compile(r"^```sh\n(.*?)^```\n(?:\n```json\n(.*?)^```)?", re.MULTILINE | re.DOTALL)
+CHANGING = (
+    r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b",
+    r"\b[0-9a-f]{40}\b",
+    r"\b[0-9a-f]{6}(?= \()",
+    r"\b\d{4}-\d\d-\d\dT[\d:.]+Z",
+    r"(?<=\"id\": )\d+",
+    r"(?<=/tokens/)\d+(?=/)",
+)
+"""What is another text each time: UUIDs, keys, their ends, moments, numbers."""
+NEXT = "---- next ----"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def blocks(page: str) -> list[str]:
     """The shell blocks of one page, in order."""
     return SHELL.findall((ROOT / page).read_text("utf-8"))
+
+
+def constant(text: str) -> str:
+    """*text* without what changes from run to run."""
+    for pattern in CHANGING:
+        text = re.sub(pattern, "…", text)
+    return text.strip()
 
 
 def shell(script: str, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
@@ -107,6 +126,31 @@ def test_the_commands_of_the_operations_page(redis_server: Server | Memory, tool
 
     assert 0 == done.returncode, done.stderr
     assert "alice" in done.stdout
+
+
+PRODUCTS = {"docs/netbox.md": "netbox", "docs/nautobot.md": "nautobot"}
+"""Pages about a product, and the one that has the root of the API on it."""
+
+
+@pytest.mark.parametrize("page", PRODUCTS)
+def test_the_commands_of_a_products_page(
+    page: str, redis_server: Server | Memory, tools: str
+) -> None:
+    """Each command prints what stands below it, but for ids, keys and moments."""
+    prepare(redis_server.url)
+    node = Node(redis_server.url, {"TOKENHOUSE_DIALECTS__USERS_TOKENS": PRODUCTS[page]})
+    steps = SHOWN.findall((ROOT / page).read_text("utf-8"))
+    script = "\n".join(f"{commands}echo '{NEXT}'" for commands, _ in steps)
+    script = script.replace("http://127.0.0.1:8000", node.url)
+    env = {**environment(redis_server.url), "PATH": tools}
+    done = shell(script, env)
+    node.stop()
+
+    assert 0 == done.returncode, done.stderr
+    printed = done.stdout.replace(node.url, "http://127.0.0.1:8000").split(NEXT)
+    assert len(steps) + 1 == len(printed)
+    for (_, expected), got in zip(steps, printed, strict=False):
+        assert not expected or constant(expected) == constant(got)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

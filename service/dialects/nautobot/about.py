@@ -7,6 +7,7 @@ import platform
 from service.dialects.nautobot.texts import DJANGO_VERSION, NAUTOBOT_VERSION, PARSES
 from service.dialects.nautobot.view import Call, Handler, View
 from service.wire.rest.metadata import described
+from service.wire.rest.refusal import NotFound
 from service.wire.rest.reply import Reply
 
 
@@ -34,6 +35,11 @@ async def status(call: Call) -> Reply:
     return Reply(200, body)
 
 
+async def nothing(call: Call) -> Reply:
+    """What the product keeps besides tokens is not here. NotFound."""
+    raise NotFound
+
+
 def _reading(handler: Handler, name: str, description: str) -> dict[str, Handler]:
     async def describe(call: Call) -> Reply:
         return Reply(200, described(name, description, parses=PARSES))
@@ -44,3 +50,8 @@ def _reading(handler: Handler, name: str, description: str) -> dict[str, Handler
 ROOT = View(handlers=_reading(root, "API Root", "Where the parts of this API are."))
 USERS = View(handlers=_reading(users, "Users", "Where the tokens are."), versioned=False)
 STATUS = View(handlers=_reading(status, "Status", "What runs here."), protected=True)
+ELSEWHERE = View(
+    handlers=dict.fromkeys(("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"), nothing),
+    protected=True,
+)
+"""What a Nautobot has and this service has not; like there, nobody unknown hears more of it."""

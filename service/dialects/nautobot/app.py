@@ -78,6 +78,7 @@ VIEWS: Mapping[str, View] = {
     "/api/users/tokens": TOKENS,
 }
 ONE = "/api/users/tokens/"
+ELSEWHERE = tuple(f"/api/{name}/" for name in texts.APPS)
 
 
 class TwoVersions(TokenhouseError):
@@ -116,7 +117,7 @@ def find(path: str) -> tuple[View, str, str] | None:
     argument = name.removeprefix(ONE)
     if name.startswith(ONE) and argument and "/" not in argument:
         return TOKEN, argument, suffix
-    return None
+    return (about.ELSEWHERE, "", suffix) if name.startswith(ELSEWHERE) else None
 
 
 async def respond(service: Service, request: Request) -> Wire:

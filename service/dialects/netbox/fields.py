@@ -61,21 +61,20 @@ class Wanted:
         return Form.NBT if self.version == 2 else None
 
 
-def wanted(reader: Reader, *, new: bool, making: bool) -> Wanted:
+def wanted(reader: Reader, *, new: bool, making: bool, keyed: bool = True) -> Wanted:
     """The fields that requests of every kind have; what is wrong stays in *reader*.
 
-    *making* is whether the token is new, so that its key may be chosen.
+    *making* is whether the token is new, *keyed* whether its key is looked at.
     """
-    key_name = "token" if new else "key"
+    name = "token" if new else "key"
     end = reader.take("expires", nullable(moment()), _UNSAID)
     version = reader.take("version", _version, 2 if making else None) if new else None
-    key = reader.take(key_name, _key, "") if key_name in reader else ""
     made = Wanted(
         end_ms=None if end is _UNSAID else (end or 0),  # type: ignore[arg-type]
         write=reader.take("write_enabled", truth, None),
         description=reader.take("description", text(most=DESCRIPTION_SIZE), None),
         networks=reader.take("allowed_ips", networks(most=MOST_NETWORKS), None, many=True),
-        text=key,
+        text=reader.take(name, _key, "") if keyed else "",
         version=version,
     )
     if new and not reader.take("enabled", truth, True):

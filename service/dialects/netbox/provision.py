@@ -36,13 +36,12 @@ def _asked(call: Call, data: Any) -> tuple[str, str, Wanted]:
         name, password = fields.login(reader)
     else:
         known = data if isinstance(data, dict) else {}
-        reader = Reader({key: known[key] for key in known if key != "key"})
+        reader = Reader(known)
         name, password = _pair(known)
-    want = fields.wanted(reader, new=call.new, making=True)
+    want = fields.wanted(reader, new=call.new, making=True, keyed=False)
     reader.done()
-    if call.new:
-        want = replace(want, networks=want.networks or (), text="")
-    return name, password, want
+    # Nobody said anything: the older contract shows that as null.
+    return name, password, replace(want, networks=want.networks or ()) if call.new else want
 
 
 def _pair(data: dict[str, object]) -> tuple[str, str]:

@@ -64,3 +64,4 @@ NO_SUCH_VERSION = '"{}" is not a valid choice.'
 NEVER_DISABLED = "This service cannot disable a token. Delete it, or let it expire."
 PAST = "Expiration time must be in the future. Current server time is {} (UTC)."
 TWO_WAYS = "'start' and 'offset' are mutually exclusive."
+TOO_MANY = "Ensure this list has no more than {} entries."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import Any
 
 from service.dialects.netbox import changing, fields, making, present, rows, texts
 from service.dialects.netbox.shape import Row
@@ -21,7 +22,7 @@ from service.wire.log import shown
 from service.wire.rest import bulk
 from service.wire.rest.fields import whole
 from service.wire.rest.links import absolute
-from service.wire.rest.pages import Page, number
+from service.wire.rest.pages import MOST, Page, number
 from service.wire.rest.refusal import Invalid, NotFound
 from service.wire.rest.reply import JSON, MULTIPART, Reply
 
@@ -86,7 +87,7 @@ def _next(part: Sequence[Row]) -> int:
 
 async def post(call: Call) -> Reply:
     """Make a token, or one for each entry of a list."""
-    data = await call.data()
+    data = _short(await call.data())
     if isinstance(data, list):
         return Reply(201, [made.body for made in await making.make(call, data)])
     try:
@@ -97,6 +98,13 @@ async def post(call: Call) -> Reply:
     return Reply(201, made.body, headers)
 
 
+def _short(data: Any) -> Any:
+    """*data*, unless it is a list without end: each entry costs a question to the store."""
+    if isinstance(data, list) and len(data) > MOST:
+        raise Invalid.whole(texts.TOO_MANY.format(MOST))
+    return data
+
+
 def witnesses(replicas: int | None) -> dict[str, str]:
     """How many replicas have a new token, where somebody asked for replicas."""
     return {} if replicas is None else {"X-Tokenhouse-Replicas": str(replicas)}
@@ -104,7 +112,7 @@ def witnesses(replicas: int | None) -> dict[str, str]:
 
 async def change_list(call: Call) -> Reply:
     """Change the tokens that the entries name; those that cannot be seen are left out."""
-    entries = bulk.numbered(await call.data(), whole)
+    entries = bulk.numbered(_short(await call.data()), whole)
     changes = [
         changing.checked(call, row, data)
         for asked, data in entries
@@ -116,7 +124,7 @@ async def change_list(call: Call) -> Reply:
 
 async def delete_list(call: Call) -> Reply:
     """Delete the tokens that the entries name; those that cannot be seen are left alone."""
-    for asked, _ in bulk.numbered(await call.data(), whole):
+    for asked, _ in bulk.numbered(_short(await call.data()), whole):
         row = await rows.seen(call, asked)
         if row is not None:
             await _delete(call, row)

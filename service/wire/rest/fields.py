@@ -54,9 +54,6 @@ class Reader:
         self._data = data
         self.errors: dict[str, list[str]] = {}
 
-    def __contains__(self, name: str) -> bool:
-        return name in self._data
-
     def take(
         self,
         name: str,

@@ -128,7 +128,7 @@ def test_the_answer_is_the_products(
     """Status, headers and body are those of the reference, byte for byte."""
     node = node_of(case.product, case.settings)
     known = make(redis_server.url, world(case.product))
-    known |= {"url": node.url, "host": node.url.removeprefix("http://")}
+    known |= {"url": node.url, "host": node.url.removeprefix("http://"), "empty": ""}
     for table in case.data.get("before", []):
         answer = ask(node, table, known)
         assert answer.is_success, answer.text

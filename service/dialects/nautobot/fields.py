@@ -56,6 +56,8 @@ def _check_key(reader: Reader, key: str, current: str | None, *, choose: bool) -
         reader.wrong("key", texts.KEY_NOT_CHOSEN)
     elif len(set(key)) < DIFFERENT:
         reader.wrong("key", texts.KEY_PLAIN.format(DIFFERENT))
+    elif not key.isprintable() or " " in key:
+        reader.wrong("key", texts.KEY_BLANKS)
 
 
 def _end(value: object) -> int:

@@ -55,6 +55,8 @@ def test_what_is_said_is_taken(data: Any, expected: Said):
         ({"description": "a\0"}, {"description": ["Null characters are not allowed."]}),
         ({"key": None}, {"key": ["This field may not be null."]}),
         ({"key": "z" * 40}, {"key": [texts.KEY_PLAIN.format(10)]}),
+        ({"key": f"{KEY[:20]} {KEY[:19]}"}, {"key": [texts.KEY_BLANKS]}),
+        ({"key": f"{KEY[:20]}\x7f{KEY[:19]}"}, {"key": [texts.KEY_BLANKS]}),
         (
             {"key": "", "write_enabled": "x"},
             {"key": [texts.KEY_BLANK], "write_enabled": ["Must be a valid boolean."]},

@@ -267,6 +267,25 @@ class Tokens:
         """All tokens of these owners, in their order, each one's newest first."""
         return await self.records.of_owners(names)
 
+    async def page(
+        self, names: Sequence[str], policy: Policy, *, start: int, size: int, newest: bool = False
+    ) -> tuple[list[Token], int]:
+        """(at most *size* of these owners' tokens under *policy*, how many there are), by number.
+
+        Revoked and evicted ones are left out; while they are being tidied away they still count.
+        """
+        places = await self.records.places(names, policy.letter)
+        if newest:
+            places.reverse()
+        wanted = places[start : start + size]
+        found = await self.records.at(wanted)
+        kept = [token for token in found if token.state not in (Word.REVOKED, Word.EVICTED)]
+        if len(kept) < len(wanted):
+            there = {(token.owner, token.digest) for token in kept}
+            for owner in {name for name, entry in wanted if (name, entry[:-1]) not in there}:
+                self.tidy(owner)
+        return kept, len(places)
+
     def text_of(self, token: Token) -> str | None:
         """The text of *token* again; None when this node lacks the key it was made with."""
         if token.hidden:

@@ -14,6 +14,10 @@ PAGE = 500
 FIELDS = (b"h", b"o", b"l", b"d", b"c", b"m", b"n", b"x")
 
 
+Place = tuple[str, bytes]
+"""An owner, and the entry of a token in his index."""
+
+
 @dataclass(frozen=True, slots=True)
 class _State:
     """What an owner's state and floors say of tokens."""
@@ -55,6 +59,40 @@ class Records:
             for name, count in zip(names[start : start + PAGE], counts, strict=True):
                 found += await self.of_owner(name) if count else []
         return found
+
+    async def places(self, names: Sequence[str], letter: str) -> list[Place]:
+        """Where all tokens of these owners under one policy are, by number.
+
+        Nothing is read but the indexes, so some may be dead or gone.
+        """
+        found: list[tuple[int, Place]] = []
+        mark = ord(letter)
+        for start in range(0, len(names), PAGE):
+            part = names[start : start + PAGE]
+            indexes = [self.keys.index(shard_of(name), name) for name in part]
+            steps: list[Command] = [(b"ZRANGE", key, 0, -1, b"WITHSCORES") for key in indexes]
+            for name, listed in zip(part, await self.client.run(*steps), strict=True):
+                last = int.from_bytes(shard_of(name), "big")
+                pairs = zip(listed[::2], listed[1::2], strict=True)
+                found += [
+                    (int(score) << 16 | last, (name, entry))
+                    for entry, score in pairs
+                    if entry[-1] == mark
+                ]
+        if len(names) > 1:
+            found.sort()
+        return [place for _, place in found]
+
+    async def at(self, places: Sequence[Place]) -> list[Token]:
+        """The tokens at these *places*, in order; what is gone is left out."""
+        tokens: dict[Place, Token] = {}
+        for owner in dict.fromkeys(name for name, _ in places):
+            entries = [entry for name, entry in places if name == owner]
+            shard = shard_of(owner)
+            read = await self._read(shard, owner, entries, await self._state(shard, owner))
+            tokens.update({(owner, token.digest): token for token in read})
+        keys = [(name, split_entry(entry)[0]) for name, entry in places]
+        return [tokens[key] for key in keys if key in tokens]
 
     async def by_id(self, number: int) -> Token | None:
         """The token with public number *number*, None when nobody has it."""

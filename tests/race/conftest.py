@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.makers import Rig
-from tests.servers import Server
+from tests.servers import Memory, Server
 
 Pair = tuple[Rig, Rig]
 
@@ -18,3 +18,11 @@ async def pair(redis_server: Server) -> AsyncIterator[Pair]:
     async with Rig(redis_server.url) as one, Rig(redis_server.url) as two:
         await one.users.add("alice", "right")
         yield one, two
+
+
+@pytest.fixture
+async def race_rig(any_server: Server | Memory) -> AsyncIterator[Rig]:
+    """One node on each kind of server; ``alice`` is a user."""
+    async with Rig(any_server.url) as made:
+        await made.owner("alice")
+        yield made

@@ -1,0 +1,55 @@
+"""Pages of tokens: by number, of one owner or many, without reading what is not on the page."""
+
+from __future__ import annotations
+
+from service.model import Token
+from tests.makers import NETBOX, TOWER, Rig, wish
+
+
+def numbers(tokens: list[Token]) -> list[int]:
+    """Their public numbers."""
+    return [token.token_id for token in tokens]
+
+
+async def test_a_page_is_a_part_of_all_by_number(rig: Rig) -> None:
+    """Of one policy alone, from either end."""
+    made = [(await rig.tokens.issue(wish("alice", NETBOX))).token_id for _ in range(7)]
+    await rig.tokens.issue(wish("alice", TOWER))
+
+    assert (made[2:5], 7) == await _page(rig, ["alice"], 2, 3)
+    assert (made[5:], 7) == await _page(rig, ["alice"], 5, 50)
+    assert (made[::-1][:2], 7) == await _page(rig, ["alice"], 0, 2, newest=True)
+    assert ([], 7) == await _page(rig, ["alice"], 9, 3)
+
+
+async def test_many_owners_make_one_list(rig: Rig) -> None:
+    """By number, whoever's they are; an owner without tokens or unknown adds nothing."""
+    names = ["alice", "bob", "carol", "dave"]
+    made = []
+    for name in names[1:]:
+        await rig.owner(name)
+    for turn in range(12):
+        made.append((await rig.tokens.issue(wish(names[turn % 3], NETBOX))).token_id)
+
+    assert (sorted(made)[4:9], 12) == await _page(rig, [*names, "nobody"], 4, 5)
+
+
+async def test_the_dead_leave_the_page_and_then_the_count(rig: Rig) -> None:
+    """At once by a mark or a vanished record, and from the count when they are tidied."""
+    made = [await rig.tokens.issue(wish("alice", NETBOX)) for _ in range(4)]
+    await rig.tokens.revoke(made[1].text.encode())
+    assert ([made[0].token_id, *(each.token_id for each in made[2:])], 3) == await _page(
+        rig, ["alice"], 0, 9
+    )
+    await rig.tokens.store.revoke_owner("alice")
+
+    assert ([], 3) == await _page(rig, ["alice"], 0, 9)
+    await rig.tokens.settle()
+    assert ([], 0) == await _page(rig, ["alice"], 0, 9)
+
+
+async def _page(
+    rig: Rig, names: list[str], start: int, size: int, *, newest: bool = False
+) -> tuple[list[int], int]:
+    found, count = await rig.tokens.page(names, NETBOX, start=start, size=size, newest=newest)
+    return numbers(found), count

@@ -92,9 +92,9 @@ async def _add_token(house: House, token: dict[str, Any], policy: str) -> dict[s
     }
 
 
-def ask(node: Node, table: Any, known: dict[str, str]) -> httpx.Response:
+def ask(node: Node, table: Any, known: dict[str, str], made: World) -> httpx.Response:
     """Send the request of *table*; its answer is remembered in *known* under its ``keep``."""
-    asked = question(table, known)
+    asked = question(table, known, made)
     answer = node.http.request(
         asked.method, asked.path, headers=asked.headers, content=asked.content or None
     )
@@ -103,10 +103,10 @@ def ask(node: Node, table: Any, known: dict[str, str]) -> httpx.Response:
     return answer
 
 
-def check(answer: httpx.Response, table: Any, known: dict[str, str]) -> None:
+def check(answer: httpx.Response, table: Any, known: dict[str, str], made: World) -> None:
     """Hold *answer* to what *table* expects."""
     assert table["status"] in {0, answer.status_code}, answer.text
-    match = Match()
+    match = Match(made.patterns)
     for name, expected in table["answer"].items():
         got = answer.headers.get(name, "")
         match.check(expected, got, known)
@@ -126,13 +126,13 @@ def test_the_answer_is_the_products(
     case: Case, node_of: NodeOf, redis_server: Server | Memory
 ) -> None:
     """Status, headers and body are those of the reference, byte for byte."""
-    node = node_of(case.product, case.settings)
-    known = make(redis_server.url, world(case.product))
+    node, made = node_of(case.product, case.settings), world(case.product)
+    known = make(redis_server.url, made)
     known |= {"url": node.url, "host": node.url.removeprefix("http://"), "empty": ""}
     for table in case.data.get("before", []):
-        answer = ask(node, table, known)
+        answer = ask(node, table, known, made)
         assert answer.is_success, answer.text
-    check(ask(node, case.data, known), case.data, known)
+    check(ask(node, case.data, known, made), case.data, known, made)
 
 
 def test_no_two_cases_have_one_name() -> None:
@@ -140,3 +140,34 @@ def test_no_two_cases_have_one_name() -> None:
     labels = [case.label for case in CASES]
 
     assert sorted(set(labels)) == sorted(labels)
+
+
+ANSWER = '{"id":7,"display":"abcdef (x)","key":"%s","next":"7"}' % ("0" * 34 + "abcdef")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "fits"),
+    [
+        ('{"id":<id>,"display":"<tail> (x)","key":"<key>","next":"<id>"}', True),
+        ('{"id":<id1>,"display":"<any> (x)","key":"<any>","next":"<id2>"}', True),
+        ('{"id":<known.id>,"display":"<any>","key":"<key>","next":"<known.id>"}', True),
+        ('{"id":<id>,"display":"<tail> (x)","key":"<key>","next":"8"}', False),
+        ('{"id":<id>,"display":"<tail> (x)","key":"<key>","next":"<key>"}', False),
+        ('{"id":<id>,"display":"<any>","key":"<any>"}', False),
+        ('{"id": <id>,"display":"<any>","key":"<any>","next":"7"}', False),
+    ],
+)
+def test_a_case_notices_what_differs(pattern: str, fits: bool) -> None:
+    """A blank, a member, another number in the second place."""
+    match, known = Match(), {"known.id": "7"}
+    if fits:
+        match.check(pattern, ANSWER, known)
+    else:
+        with pytest.raises(AssertionError):
+            match.check(pattern, ANSWER, known)
+
+
+def test_a_tail_that_is_none_is_noticed() -> None:
+    """The end of a key must be that key's."""
+    with pytest.raises(AssertionError):
+        Match().check("<tail> <key>", "abcdee " + "0" * 34 + "abcdef", {})

@@ -39,9 +39,15 @@ class BadCase(ValueError):
 
 @dataclass(frozen=True)
 class World:
-    """The users, the tokens and the sets of settings of one product."""
+    """The users, the tokens and the sets of settings of one product.
+
+    *credential* is the header, name and value, in which ``as`` sends a token; *patterns* are what
+    is not known beforehand.
+    """
 
     policy: str
+    credential: tuple[str, str]
+    patterns: Mapping[str, str]
     settings: Mapping[str, Mapping[str, str]]
     users: list[dict[str, Any]]
     tokens: list[dict[str, Any]]
@@ -80,8 +86,9 @@ class Question:
 
 @dataclass
 class Match:
-    """What placeholders stood for."""
+    """What placeholders stood for; *patterns* say what each kind of them may stand for."""
 
+    patterns: Mapping[str, str] = field(default_factory=lambda: UNKNOWN)
     values: dict[str, str] = field(default_factory=dict)
 
     def check(self, pattern: str, text: str, known: Known, *, whole: bool = True) -> None:
@@ -98,7 +105,7 @@ class Match:
         at = 0
         text = fill(pattern, {**known, **self.values})
         for mark in MARK.finditer(text):
-            kind = UNKNOWN.get(mark[1].rstrip("0123456789"))
+            kind = self.patterns.get(mark[1].rstrip("0123456789"))
             if kind is None:
                 continue
             parts.append(re.escape(text[at : mark.start()]))
@@ -134,7 +141,15 @@ def world(product: str) -> World:
         name: {f"TOKENHOUSE_{key}": value for key, value in table.items()}
         for name, table in raw["settings"].items()
     }
-    return World(raw["policy"], settings, raw.get("user", []), raw.get("token", []))
+    name, _, value = raw.get("credential", "Authorization: Token <key>").partition(": ")
+    return World(
+        policy=raw["policy"],
+        credential=(name, value),
+        patterns={**UNKNOWN, **raw.get("patterns", {})},
+        settings=settings,
+        users=raw.get("user", []),
+        tokens=raw.get("token", []),
+    )
 
 
 def cases() -> Iterator[Case]:
@@ -160,13 +175,14 @@ def _of_file(path: Path) -> Iterator[Case]:
         yield Case(product, path.stem, data)
 
 
-def question(table: Mapping[str, Any], known: Known) -> Question:
-    """The request that *table* asks for."""
+def question(table: Mapping[str, Any], known: Known, made: World) -> Question:
+    """The request that *table* asks for in the world *made*."""
     method, _, path = fill(table["request"], known).partition(" ")
     kind, content = _content(table, known)
     headers = {"Content-Type": kind} if kind else {}
     if "as" in table:
-        headers["Authorization"] = f"Token {known[table['as'] + '.key']}"
+        name, value = made.credential
+        headers[name] = value.replace("<key>", known[f"{table['as']}.key"])
     headers |= table.get("headers", {})
     sent = [
         (name.encode(), fill(value, known).encode("latin-1"))

@@ -104,11 +104,12 @@ async def _pool(call: Call, me: User, query: Mapping[str, list[str]]) -> list[Us
     """The users whose tokens may be selected: everybody's for a superuser, unless he names some."""
     if not me.superuser:
         return [me]
-    filters = [name for name in query if name.startswith("user")]
+    filters = [name for name, values in query.items() if name.startswith("user") and any(values)]
     if filters == ["user"]:
-        return list(await _named(call, query["user"]))
+        return list(await _named(call, filter(None, query["user"])))
     if filters == ["user_id"]:
-        found = [await call.service.users.by_id(number(text) or 0) for text in query["user_id"]]
+        numbers = {number(text) or 0 for text in query["user_id"]}
+        found = [await call.service.users.by_id(each) for each in numbers]
         return [user for user in found if user is not None]
     return await call.service.users.all()
 

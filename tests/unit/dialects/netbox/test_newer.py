@@ -1,0 +1,161 @@
+"""The newer contract makes tokens of two parts, and refuses some things in other words."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from tests.unit.dialects.netbox.maker import KEY, TOKENS, Netbox, netbox
+
+ALICE = 2
+
+
+@pytest.fixture
+async def client(newer: Netbox) -> AsyncIterator[Any]:
+    """A client with a token of alice."""
+    async with newer.client(await newer.token()) as made:
+        yield made
+
+
+async def made(client: Any, **fields: Any) -> Any:
+    """A new token of alice."""
+    answer = await client.post(TOKENS, json={"user": ALICE, **fields})
+    assert 201 == answer.status_code, answer.text
+    return answer.json()
+
+
+@pytest.mark.parametrize("version", [1, 2])
+async def test_a_secret_may_be_chosen(newer: Netbox, client: Any, version: int):
+    """The key of the second version is made here all the same."""
+    token = await made(client, version=version, token=KEY)
+    text = KEY if version == 1 else f"nbt_{token['key']}.{KEY}"
+    async with newer.client(text) as caller:
+        seen = (await caller.get(token["url"])).json()
+
+    assert (KEY, version) == (token["token"], seen["version"])
+    assert token["key"] == seen["key"]
+    assert (12 if version == 2 else 0) == len(seen["key"] or "")
+
+
+@pytest.mark.parametrize(
+    ("version", "token", "text"),
+    [
+        (1, "x", "Ensure this field has at least 40 characters."),
+        (1, "a" * 40, "Ensure this field has at least 10 different characters."),
+        (2, "-" + KEY[1:], "Ensure this field has letters and digits only."),
+        (1, None, "This field may not be null."),
+    ],
+)
+async def test_a_secret_that_cannot_be_one_is_refused(
+    client: Any, version: int, token: Any, text: str
+):
+    """Under its field."""
+    answer = await client.post(TOKENS, json={"user": ALICE, "version": version, "token": token})
+
+    assert (400, {"token": [text]}) == (answer.status_code, answer.json())
+
+
+async def test_a_secret_that_is_taken_is_refused(newer: Netbox, client: Any):
+    """Of the first version; of the second one nobody can take the whole."""
+    taken = await newer.token("bob")
+    body = {"user": ALICE, "version": 1, "token": taken}
+    answer = await client.post(TOKENS, json=body)
+
+    said = {"token": ["Token with this Plaintext already exists."]}
+    assert (400, said) == (answer.status_code, answer.json())
+
+
+async def test_an_end_in_the_past_makes_no_token(client: Any):
+    """Alone and in a list; an existing token may be given one."""
+    past = {"user": ALICE, "expires": "2001-01-01"}
+    alone = await client.post(TOKENS, json=past)
+    listed = await client.post(TOKENS, json=[{"user": ALICE}, past])
+    count = (await client.get(TOKENS)).json()["count"]
+    fresh = await made(client)
+    ended = await client.patch(fresh["url"], json={"expires": "2001-01-01"})
+
+    said = "Expiration time must be in the future. Current server time is 20"
+    assert 400 == alone.status_code == listed.status_code
+    assert alone.json()["expires"][0].startswith(said)
+    assert [[], ["expires"]] == [list(each) for each in listed.json()]
+    assert 1 == count
+    assert "2001-01-01T00:00:00Z" == ended.json()["expires"]
+
+
+@pytest.mark.parametrize("method", ["PATCH", "PUT"])
+async def test_what_makes_a_token_what_it_is_stays(client: Any, method: str):
+    """Its user is ignored, its version and secret are refused, its own may be sent back."""
+    fresh = await made(client)
+
+    async def change(**fields: Any) -> Any:
+        return await client.request(method, fresh["url"], json={"user": 1, **fields})
+
+    kept = await change(version=2, token=fresh["token"], enabled=True)
+    version, secret, enabled = [
+        await change(**each) for each in ({"version": 1}, {"token": KEY}, {"enabled": False})
+    ]
+
+    assert (200, "alice") == (kept.status_code, kept.json()["user"]["username"])
+    assert "token" not in kept.json()
+    assert [400] * 3 == [each.status_code for each in (version, secret, enabled)]
+    assert ["__all__", "token", "enabled"] == [
+        next(iter(each.json())) for each in (version, secret, enabled)
+    ]
+
+
+async def test_a_disabled_token_cannot_be_made(client: Any):
+    """There is none here."""
+    answer = await client.post(TOKENS, json={"user": ALICE, "enabled": False})
+
+    said = {"enabled": ["This service cannot disable a token. Delete it, or let it expire."]}
+    assert (400, said) == (answer.status_code, answer.json())
+
+
+async def test_a_key_that_cannot_be_had_again_is_null(newer: Netbox, client: Any, monkeypatch: Any):
+    """A node may lack the secret that it was made with."""
+    fresh = await made(client)
+    monkeypatch.setattr(newer.house.tokens, "text_of", lambda token: None)
+    seen = (await client.get(fresh["url"])).json()
+
+    assert (None, "******", 2) == (seen["key"], seen["display"], seen["version"])
+
+
+async def test_options_have_the_newer_names(client: Any):
+    """And the newer fields."""
+    fresh = await made(client)
+    answers = [(await client.options(path)).json() for path in (TOKENS, fresh["url"])]
+
+    assert ["Token List", "Token Instance"] == [each["name"] for each in answers]
+    assert {"version", "enabled", "token"} < set(answers[0]["actions"]["POST"])
+
+
+async def test_every_answer_has_an_id_of_its_own(newer: Netbox):
+    """Those of what there is not, too."""
+    async with newer.client() as caller:
+        paths = ("/api/", "/api/nope/", TOKENS, TOKENS)
+        answers = [await caller.get(path) for path in paths]
+
+    assert 4 == len({answer.headers["x-request-id"] for answer in answers})
+    assert {"4.6"} == {answer.headers["api-version"] for answer in answers}
+
+
+async def test_only_readers_are_shown_the_slash(newer: Netbox):
+    """A body that is sent again to another path is lost."""
+    async with newer.client() as caller:
+        statuses = [
+            (await caller.request(method, TOKENS[:-1])).status_code
+            for method in ("GET", "HEAD", "POST", "PUT", "OPTIONS")
+        ]
+
+    assert [301, 301, 404, 404, 404] == statuses
+
+
+async def test_the_older_contract_has_no_check(newer: Netbox):
+    """Who is asking is a question of 4.5."""
+    path = "/api/authentication-check/"
+    async with netbox() as older, older.client(await older.token()) as caller:
+        assert 404 == (await caller.get(path)).status_code
+    async with newer.client() as caller:
+        assert 403 == (await caller.get(path)).status_code

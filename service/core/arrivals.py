@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -12,10 +11,8 @@ from service.core.importing import Entry
 from service.core.tokens import Tokens
 from service.core.users import Users
 from service.model import Token, Word
-from service.store.keys import shard_of
-from service.store.traces import Spot, traces_of
+from service.store.traces import Alias, Spot, keep_all, traces_of
 
-_HELD_AT_ONCE = 32
 _DEAD = frozenset((Word.REVOKED, Word.EVICTED))
 
 
@@ -73,7 +70,7 @@ class Importer:
             fresh = [e for e, fate in zip(entries, fates, strict=True) if fate is IMPORTED]
             made = iter(await self._make(fresh))
             fates = [next(made) if fate is IMPORTED else fate for fate in fates]
-            await self._hold(e for e, fate in zip(entries, fates, strict=True) if fate is THERE)
+            await self._keep(e for e, fate in zip(entries, fates, strict=True) if fate is THERE)
         return fates
 
     async def _learn(self, entries: Iterable[Entry]) -> None:
@@ -113,13 +110,15 @@ class Importer:
         outcomes = await self._tokens.imports.many(wanted)
         return [_fate(o.word, e) for o, e in zip(outcomes, entries, strict=True)]
 
-    async def _hold(self, entries: Iterable[Entry]) -> None:
+    async def _keep(self, entries: Iterable[Entry]) -> None:
         """See to what an import that was cut short may have left: aliases that end too early."""
-        found = [(self._known(e), e.place) for e in entries if e.place != shard_of(e.owner)]
-        holds = [(token, place) for token, place in found if token is not None]
-        for start in range(0, len(holds), _HELD_AT_ONCE):
-            some = holds[start : start + _HELD_AT_ONCE]
-            await asyncio.gather(*(self._tokens.imports.hold(*each) for each in some))
+        found = [(self._known(entry), entry) for entry in entries]
+        aliases = [
+            Alias(token, entry.place, entry.wish.policy.grave_ms)
+            for token, entry in found
+            if token is not None
+        ]
+        await keep_all(self._tokens.store, aliases)
 
     def _known(self, entry: Entry) -> Token | None:
         account = self._accounts[entry.owner]

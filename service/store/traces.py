@@ -1,12 +1,12 @@
-"""What many keys have left in the store, looked up by their digests before any of them goes in."""
+"""What many keys have left in the store: looked up before they go in, seen to when they are in."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from service.model import Word
-from service.store.client import Command, Reply
+from service.model import Life, Token, Word
+from service.store.client import Call, Command, Part, Reply
 from service.store.keys import shard_of
 from service.store.store import Store
 
@@ -42,6 +42,37 @@ async def traces_of(store: Store, spots: Sequence[Spot]) -> list[Word]:
         each if isinstance(each, Word) else Word.CONFLICT if late[at] else Word.UNKNOWN
         for at, each in enumerate(found)
     ]
+
+
+class Alias(NamedTuple):
+    """The *place* that the text of an imported *token* names."""
+
+    token: Token
+    place: bytes
+    grave_ms: int
+
+
+async def keep_all(store: Store, aliases: Sequence[Alias]) -> None:
+    """Let each alias live as long as its record: the import that made it was cut short. StoreDown.
+
+    One that lives longer already is left as it is.
+    """
+    apart = [alias for alias in aliases if alias.place != shard_of(alias.token.owner)]
+    if not apart:
+        return
+    seconds, micros = (await store.client.run((b"TIME",)))[0]
+    now_ms = int(seconds) * 1000 + int(micros) // 1000
+    await store.client.run(*(_keeping(store, alias, now_ms) for alias in apart))
+
+
+def _keeping(store: Store, alias: Alias, now_ms: int) -> Call:
+    token, ttl_ms = alias.token, 0
+    if token.life is Life.FIXED:
+        ttl_ms = max(token.expires_ms - now_ms, 0) + alias.grave_ms
+    key = store.keys.token(alias.place, token.digest)
+    made = b""  # there is no attempt under way: the record is there
+    args: list[Part] = [shard_of(token.owner), made, b"", b"", ttl_ms]
+    return Call(store.scripts["claim"], [key], args)
 
 
 def _looks(store: Store, spot: Spot) -> tuple[Command, Command]:

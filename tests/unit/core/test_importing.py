@@ -358,14 +358,22 @@ async def test_what_was_revoked_here_stays_dead(rig: Rig) -> None:
     assert Word.REVOKED == await word(rig, first) == await word(rig, second)
 
 
-async def test_an_import_cut_short_is_finished_by_the_next(rig: Rig) -> None:
-    """An alias that would have ended with its first hold lives on."""
-    await take(rig, row())
+@pytest.mark.parametrize(
+    ("expires", "ttl_ms"), [(None, -1), ("2999-01-01", 2 * DAY), ("2024-03-01", 0)]
+)
+@pytest.mark.parametrize("make", [lambda key: row(key=key), by_digest], ids=["key", "digest"])
+async def test_an_import_cut_short_is_finished_by_the_next(
+    rig: Rig, make: Any, expires: str | None, ttl_ms: int
+) -> None:
+    """An alias that would have ended with its first hold lives as long as its record."""
+    cells = {**make(KEY), "expires": expires}
+    await take(rig, cells)
     alias = rig.keys.token(shard_of_text(KEY.encode()), digest_of(KEY.encode()))
-    await rig.run(b"PEXPIRE", alias, NETBOX.grave_ms)
+    await rig.run(b"PEXPIRE", alias, MINUTE)
 
-    assert [THERE] == await take(rig, row())
-    assert -1 == await rig.run(b"PTTL", alias)
+    assert [THERE] == await take(rig, cells)
+    left = await rig.run(b"PTTL", alias)
+    assert left == -1 if ttl_ms < 0 else left > ttl_ms + NETBOX.grave_ms - MINUTE
 
 
 async def test_rows_that_cannot_go_in_do_not_hinder_the_others(rig: Rig) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from service.core.passwords import public_part
 from service.core.tokens import PasswordChanged, Wish
 from service.dialects.nautobot import shape, texts
 from service.dialects.nautobot.fields import Said, said
@@ -52,7 +53,24 @@ async def issue(call: Call, wanted: Said) -> tuple[Token, Issued]:
         raise Denied(texts.BAD_BASIC) from None
     except (NoSuchUser, UserDisabled):
         raise Denied(texts.INACTIVE) from None
-    return _token(wish, issued), issued
+    token = _token(wish, issued)
+    if wish.text and wish.password:
+        await _recheck(call, token)
+    return token, issued
+
+
+async def _recheck(call: Call, token: Token) -> None:
+    """Take *token* back when the password that was compared is another one by now. Denied.
+
+    Only tokens made here are written together with that comparison; one with a chosen key is not.
+    """
+    try:
+        user = await call.service.users.get(call.me.name)
+    except NoSuchUser:
+        raise Denied(texts.INACTIVE) from None
+    if public_part(user.password) != call.password:
+        await revoke(call, token)
+        raise Denied(texts.BAD_BASIC)
 
 
 def _token(wish: Wish, issued: Issued) -> Token:

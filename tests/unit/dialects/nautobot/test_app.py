@@ -158,3 +158,58 @@ async def test_a_store_that_is_away_is_503(
 
     assert (503, "no-store") == (response.status_code, response.headers["cache-control"])
     assert "1" == response.headers["retry-after"]
+
+
+HOSTILE = [
+    b"[" * 5000,
+    b"9" * 5000,
+    b'{"description": "\\ud800"}',
+    b'{"description": "\\u0000"}',
+    b'{"key": "\\ud800abcdefghijklmnopqrstuvwxyz0123456789abc"}',
+    b'{"expires": "9999-12-31T23:59:59.999999-23:59"}',
+    b'{"expires": "0001-01-01T00:00:00+23:59"}',
+    b'{"expires": 1e999}',
+    b'{"write_enabled": {"a": [1]}}',
+    b'{"id": {"$gt": ""}}',
+    b'[{"id": null}, {"id": 1}, {"id": []}, null, 1, "x", [], true]',
+    b"[[]]",
+    b"null",
+    b"\xff\xfe",
+    b'{"description": "x", "description": "y"}',
+]
+
+
+@pytest.mark.parametrize("body", HOSTILE, ids=range(len(HOSTILE)))
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+@pytest.mark.parametrize("one", [True, False], ids=["one", "list"])
+@pytest.mark.parametrize("kind", ["application/json", "application/x-www-form-urlencoded"])
+async def test_no_body_breaks_anything(bob: Any, body: bytes, method: str, one: bool, kind: str):
+    """Whatever is sent, it is taken, or refused in the product's shape."""
+    (token,) = (await bob.get(TOKENS)).json()["results"]
+    path = f"{TOKENS}{token['id']}/" if one else TOKENS
+    response = await bob.request(method, path, content=body, headers={"Content-Type": kind})
+
+    assert response.status_code < 500
+    assert response.status_code == 204 or response.json()
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "limit=" + "9" * 5000,
+        "offset=-1&limit=-1",
+        "id=" + "0" * 5000,
+        "created__gte=0001-01-01T00:00:00%2B23:59",
+        "expires=9999-12-31T23:59:59-23:59",
+        "q=%ff%00",
+        "key=%ff&key__ic=",
+        "%ff=1",
+        "write_enabled=true&write_enabled=x",
+        "&".join(f"limit={number}" for number in range(500)),
+    ],
+)
+async def test_no_query_breaks_anything(bob: Any, query: str):
+    """Nor does any filter."""
+    response = await bob.get(f"{TOKENS}?{query}")
+
+    assert response.status_code in {200, 400}

@@ -68,8 +68,9 @@ async def test_who_may_choose_keys(client_keys: str, statuses: list[int]):
     assert 201 == answer.status_code or {"key": [texts.KEY_NOT_CHOSEN]} == answer.json()
 
 
+@pytest.mark.parametrize("body", [{}, {"key": KEY}])
 async def test_a_password_that_changed_meanwhile_gets_no_token(
-    house: Nautobot, anybody: Any, monkeypatch: pytest.MonkeyPatch
+    house: Nautobot, anybody: Any, body: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ):
     """Between the check and the issue; the answer is that of a wrong password."""
     check = house.house.logins.check
@@ -80,13 +81,30 @@ async def test_a_password_that_changed_meanwhile_gets_no_token(
         return user
 
     monkeypatch.setattr(house.house.logins, "check", then_change)
-    response = await anybody.post(TOKENS, auth=("bob", "pw"))
+    response = await anybody.post(TOKENS, json=body, auth=("bob", "pw"))
 
     assert (403, {"detail": "Invalid username/password."}) == (
         response.status_code,
         response.json(),
     )
     assert set() == await house.keys()
+
+
+async def test_a_user_deleted_meanwhile_gets_no_token_with_a_chosen_key(
+    house: Nautobot, anybody: Any, monkeypatch: pytest.MonkeyPatch
+):
+    """After the issue, before the answer."""
+    issue = house.house.tokens.issue
+
+    async def then_delete(wish: Any) -> Any:
+        issued = await issue(wish)
+        await house.house.users.delete("bob")
+        return issued
+
+    monkeypatch.setattr(house.house.tokens, "issue", then_delete)
+    response = await anybody.post(TOKENS, json={"key": KEY}, auth=("bob", "pw"))
+
+    assert (403, {"detail": "User inactive"}) == (response.status_code, response.json())
 
 
 async def test_a_user_disabled_meanwhile_gets_no_token(

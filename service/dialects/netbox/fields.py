@@ -95,7 +95,7 @@ def _version(value: object) -> int:
     return found
 
 
-def chosen_text(call: Call, reader: Reader, want: Wanted, owner: User) -> str:
+def chosen_text(call: Call, reader: Reader, want: Wanted, *, owner: User) -> str:
     """The text of a new token of *owner*, whose key the client chose; empty when he did not.
 
     What is wrong with it stays in *reader*.

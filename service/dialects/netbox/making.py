@@ -98,7 +98,7 @@ async def _order(call: Call, item: Any) -> Order:
     if owner is None:
         reader.done()
         raise Forbidden(texts.NOT_FOR_OTHERS)
-    text = chosen_text(call, reader, want, owner)
+    text = chosen_text(call, reader, want, owner=owner)
     reader.done()
     return Order(owner, want, text)
 
@@ -131,7 +131,7 @@ async def _find(call: Call, named: Reference) -> User | None:
         return None
 
 
-def wish_of(call: Call, owner: str, want: Wanted, text: str = "") -> Wish:
+def wish_of(call: Call, owner: str, want: Wanted, *, text: str = "") -> Wish:
     """What is asked of the core."""
     return Wish(
         owner=owner,
@@ -151,7 +151,9 @@ async def _issue(call: Call, order: Order) -> Issued:
     want = replace(order.want, networks=order.want.networks or ())
     name = "token" if call.new else "key"
     try:
-        issued = await call.service.tokens.issue(wish_of(call, order.owner.name, want, order.text))
+        issued = await call.service.tokens.issue(
+            wish_of(call, order.owner.name, want, text=order.text)
+        )
     except KeyTaken:
         raise Invalid({name: [texts.KEY_TAKEN[name]]}) from None
     except UserDisabled:

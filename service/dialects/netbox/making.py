@@ -15,6 +15,7 @@ from service.dialects.netbox.fields import Reference, Wanted, chosen_text, refer
 from service.dialects.netbox.view import Call
 from service.errors import (
     BadName,
+    ClientAddressUnknown,
     KeyTaken,
     NoSuchToken,
     NoSuchUser,
@@ -22,7 +23,7 @@ from service.errors import (
     TokenhouseError,
     UserDisabled,
 )
-from service.model import Issued, User
+from service.model import Issued, Level, User
 from service.wire.log import shown
 from service.wire.rest import bulk, times
 from service.wire.rest.fields import Reader, an_object
@@ -51,9 +52,13 @@ class Made:
 async def make(call: Call, data: Sequence[Any]) -> list[Made]:
     """A token for each object in *data*, or none at all.
 
-    Forbidden; Invalid, with a list as long as *data* that says what is wrong with which.
+    Forbidden; ClientAddressUnknown, where the policy binds to one; Invalid, with a list as long as
+    *data* that says what is wrong with which.
     """
     orders = await _each(call, data)
+    policy = call.service.policies[texts.POLICY]
+    if policy.bind_ip is not Level.OFF and not call.caller.login_address:
+        raise ClientAddressUnknown
     issued: list[Issued] = []
     try:
         for order in orders:
@@ -172,6 +177,8 @@ async def _issue(call: Call, order: Order) -> Issued:
 
 async def _withdraw(call: Call, issued: Issued) -> None:
     """Kill a token that nobody was told of; one that is gone already is no matter."""
+    if issued.reused:
+        return
     with suppress(NoSuchToken, StoreDown):
         await call.service.tokens.revoke_id(issued.token_id)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from service.core.secret import digest_of
 from service.dialects.netbox import texts
 from service.dialects.netbox.shape import Row
 from service.dialects.netbox.view import Call
@@ -67,12 +68,20 @@ async def listed(call: Call) -> list[Row]:
     users = await _pool(call, call.user, query)
     known = {user.name: user for user in users}
     tokens = await call.service.tokens.of_owners([*known])
+    if not call.new:
+        tokens = _with_key(tokens, query.pop("key", []))
     rows = [row_of(call, token, known[token.owner]) for token in tokens if _listed(token)]
     rows = ordered(rows, "-created" if call.new else "id", _ORDER)
     chosen = select(rows, query, columns(call, users))
     words = [word.lower() for word in query.get("q", []) if word.strip()]
     found = [row for row in chosen if all(_has(row, word.strip()) for word in words[-1:])]
     return ordered(found, ",".join(query.get("ordering", [])), _keys(call))
+
+
+def _with_key(tokens: list[Token], keys: Iterable[str]) -> list[Token]:
+    """The tokens that have one of *keys*, which is known without telling what theirs are."""
+    digests = {digest_of(key.encode()) for key in keys if key}
+    return [token for token in tokens if token.digest in digests] if digests else tokens
 
 
 def row_of(call: Call, token: Token, user: User) -> Row:

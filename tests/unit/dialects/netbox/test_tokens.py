@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from service.core.address import pack
+from service.core.tokens import Wish
+from service.model import NO_AGENT, Level, Word
 from tests.unit.dialects.netbox.maker import HOST, KEY, TOKENS, Netbox, netbox
 
 ALICE = 2
@@ -111,6 +115,27 @@ async def test_a_user_who_is_none_is_named_as_he_was_sent(admin: Any, user: Any,
 
     assert 400 == answer.status_code
     assert answer.json()["user"][0].endswith(text)
+
+
+async def test_a_token_is_not_bound_to_nowhere():
+    """Where the policy binds, a trusted proxy has to say whom to."""
+    options = {"policy": {"netbox": {"bind_ip": "strict"}}}
+    async with netbox(server={"trusted_proxies": ["192.0.2.1"]}, **options) as house:
+        headers = {"X-Forwarded-For": "203.0.113.9"}
+        key = await house.token(address=pack("203.0.113.9"))
+        async with house.client(key, headers=headers) as client:
+            fresh = await made(client)
+        policy = replace(house.house.policies["netbox"], bind_ip=Level.OFF)
+        loose = await house.house.tokens.issue(Wish(owner="alice", policy=policy))
+        async with house.client(loose.text) as client:
+            answer = await client.post(TOKENS, json={"user": ALICE})
+        verdict = await house.house.tokens.verify(
+            fresh["key"].encode(), address=pack("198.51.100.1"), agent=NO_AGENT, write=False
+        )
+
+    assert 400 == answer.status_code
+    assert "server.trusted_proxies" in answer.json()["detail"]
+    assert Word.MISMATCH is verdict.word
 
 
 async def test_a_form_makes_a_token(client: Any):

@@ -9,7 +9,7 @@ import pytest
 from starlette.types import Message
 
 from service.errors import StoreDown
-from tests.unit.dialects.netbox.maker import NODE, PROVISION, TOKENS, Netbox
+from tests.unit.dialects.netbox.maker import NODE, PROVISION, TOKENS, Netbox, netbox
 
 SECURITY = {
     "x-content-type-options": "nosniff",
@@ -75,6 +75,37 @@ async def test_pages_are_answered_with_json(client: Any):
     answer = await client.get("/api/", headers={"Accept": "text/html"})
 
     assert (200, "application/json") == (answer.status_code, answer.headers["content-type"])
+
+
+@pytest.mark.parametrize(
+    ("accept", "query", "status", "text"),
+    [
+        ("image/png", "", 406, "Could not satisfy the request Accept header."),
+        ("*/*; version=1", "", 406, 'Invalid version in "Accept" header.'),
+        ("*/*", "?format=xml", 404, "Not found."),
+    ],
+)
+@pytest.mark.parametrize("contract", ["3.3", "4.6"])
+async def test_a_form_that_there_is_not_is_refused_first(
+    contract: str, accept: str, query: str, status: int, text: str
+):
+    """Before anybody is asked who he is; but the methods are told."""
+    async with netbox({"contract": contract}) as house, house.client("bad") as caller:
+        answer = await caller.get(TOKENS + query, headers={"Accept": accept})
+
+    assert (status, {"detail": text}) == (answer.status_code, answer.json())
+    assert ("Accept, Origin" == answer.headers["vary"]) is (contract == "3.3")
+    assert answer.headers["allow"].startswith("GET, POST")
+
+
+@pytest.mark.parametrize("contract", ["3.3", "4.6"])
+async def test_the_version_that_is_spoken_may_be_asked_for(contract: str):
+    """And no other one."""
+    async with netbox({"contract": contract}) as house, house.client() as caller:
+        headers = {"Accept": f"application/json; version={contract}"}
+        answer = await caller.get("/api/", headers=headers)
+
+    assert 200 == answer.status_code
 
 
 async def test_a_store_that_is_away_is_503(

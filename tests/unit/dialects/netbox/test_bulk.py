@@ -79,6 +79,18 @@ async def test_too_many_tokens_undo_what_was_made():
     assert 1 == left
 
 
+async def test_what_was_there_before_is_not_taken_back():
+    """Where the policy gives a repeated login its token again, the token outlives a fault."""
+    settings = {"netbox": {"reuse": True}}
+    async with netbox(policy=settings) as house, house.client(await house.token()) as client:
+        taken = await house.token("bob")
+        answer = await client.post(TOKENS, json=[{"user": ALICE}, {"user": ALICE, "key": taken}])
+        left = await count(client)
+
+    assert (400, [{}, TAKEN]) == (answer.status_code, answer.json())
+    assert 1 == left
+
+
 async def test_a_store_that_goes_away_half_way_is_503(house: Netbox, client: Any, monkeypatch: Any):
     """What was made is taken back, as far as it can be."""
     real, calls = house.house.tokens.issue, []

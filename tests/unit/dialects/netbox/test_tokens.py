@@ -99,6 +99,7 @@ async def test_a_user_deleted_meanwhile_gets_no_token(house: Netbox, admin: Any,
     ("user", "text"),
     [
         (True, "Received an unrecognized value: True"),
+        (None, "This field may not be null."),
         ([1, "x"], "Received an unrecognized value: [1, 'x']"),
         (1.5, "Received an unrecognized value: 1.5"),
         ("9" * 30, "Received an unrecognized value: " + "9" * 30),
@@ -195,6 +196,36 @@ async def test_a_number_that_is_none_is_not_found(client: Any, argument: str):
 async def test_tokens_of_other_policies_are_not_here(house: Netbox, admin: Any):
     """They have dialects of their own."""
     issued = await house.issued("alice", policy="puppet")
+
+    assert 404 == (await admin.get(f"{TOKENS}{issued.token_id}/")).status_code
+
+
+async def test_tokens_of_others_are_not_here(house: Netbox, client: Any):
+    """Nor can they be changed or deleted."""
+    path = f"{TOKENS}{(await house.issued('bob')).token_id}/"
+    body = {"user": ALICE, "description": "x"}
+    answers = [
+        await client.request(method, path, json=body)
+        for method in ("GET", "PUT", "PATCH", "DELETE")
+    ]
+
+    assert [404] * 4 == [answer.status_code for answer in answers]
+    assert "bob" == (await house.house.tokens.of_owner("bob"))[0].owner
+
+
+async def test_a_user_who_goes_meanwhile_takes_his_token_along(
+    house: Netbox, admin: Any, monkeypatch: Any
+):
+    """He is deleted between two questions."""
+    issued = await house.issued("alice")
+    real = house.house.tokens.get
+
+    async def get(number: int) -> Any:
+        token = await real(number)
+        await house.house.users.delete("alice")
+        return token
+
+    monkeypatch.setattr(house.house.tokens, "get", get)
 
     assert 404 == (await admin.get(f"{TOKENS}{issued.token_id}/")).status_code
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
 
 import pytest
 
 from service.wire.body import BadBody
 from service.wire.json import Number
-from service.wire.rest.data import FormData, charset_of, parse_json, read_data
+from service.wire.rest.data import FormData, _as_ever, charset_of, parse_json, read_data
 from service.wire.rest.reply import FORM, JSON, MULTIPART
 from tests.unit.wire.asking import request
 
@@ -66,6 +67,28 @@ async def test_json_that_is_none_is_told_where_it_ends_to_be(body: bytes, why: s
         await read(body, JSON)
 
     assert (400, f"JSON parse error - {why}") == (caught.value.status, str(caught.value))
+
+
+@pytest.mark.parametrize(
+    ("newer", "text", "at", "older"),
+    [
+        (
+            "Illegal trailing comma before end of object",
+            '{"a": 1,\n \n}',
+            7,
+            "Expecting property name enclosed in double quotes: line 3 column 1 (char 11)",
+        ),
+        (
+            "Illegal trailing comma before end of array",
+            "[1,  ]",
+            2,
+            "Expecting value: line 1 column 6 (char 5)",
+        ),
+    ],
+)
+def test_a_newer_python_says_it_as_ever(newer: str, text: str, at: int, older: str):
+    """What it has told since 3.13 becomes what clients have always been told."""
+    assert older == str(_as_ever(json.JSONDecodeError(newer, text, at)))
 
 
 @pytest.mark.parametrize(

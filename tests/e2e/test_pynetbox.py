@@ -281,6 +281,25 @@ def test_a_token_of_one_node_is_used_on_the_other(script: Script, nodes: list[No
     assert ["alice", True, 403] == answer
 
 
+@pytest.mark.parametrize("nodes", ["3.3"], indirect=True)
+def test_a_chosen_key_is_found_again(script: Script, front: Forwarder):
+    """As Ansible's module does it: look for the key, make it where it is missing, look again."""
+    answer = script.ask(
+        front.url,
+        """
+        nb, mine = login()
+        key = "0a1b2c3d4e5f60718293a4b5c6d7e8f901234567"
+        before = nb.users.tokens.get(key=key)
+        made = nb.users.tokens.create(user=mine.user.id, key=key)
+        found = nb.users.tokens.get(key=key)
+        own = pynetbox.api(url, token=key).users.tokens.get(made.id)
+        say([before, found.id == made.id, own.key == key, nb.users.tokens.choices()])
+        """,
+    )
+
+    assert [None, True, True, {}] == answer
+
+
 @pytest.mark.parametrize("nodes", ["4.6"], indirect=True)
 def test_the_cursor_reads_every_token(script: Script, front: Forwarder):
     """The newer contract has a pagination that counts nothing."""

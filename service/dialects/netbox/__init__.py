@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from service.dialects.netbox.app import build
+from service.dialects.netbox.openapi import describe
 from service.dialects.netbox.texts import POLICY
 from service.wire.dialect import Dialect
 from service.wire.rest.refusal import refuse
@@ -14,4 +15,5 @@ DIALECT = Dialect(
     root_paths=("/api/",),
     build=build,
     refuse=refuse,
+    openapi=describe,
 )

@@ -73,8 +73,8 @@ async def listed(call: Call) -> list[Row]:
     rows = [row_of(call, token, known[token.owner]) for token in tokens if _listed(token)]
     rows = ordered(rows, "-created" if call.new else "id", _ORDER)
     chosen = select(rows, query, columns(call, users))
-    words = [word.lower() for word in query.get("q", []) if word.strip()]
-    found = [row for row in chosen if all(_has(row, word.strip()) for word in words[-1:])]
+    word = (query.get("q") or [""])[-1].strip().lower()
+    found = [row for row in chosen if _has(row, word)]
     return ordered(found, ",".join(query.get("ordering", [])), _keys(call))
 
 

@@ -66,8 +66,8 @@ class Column(Generic[Row]):
     """What a query may select by: its *kind*, where it stands in a row, and the *choices*.
 
     Of several values one must fit. *choices* (of a CHOICE) are the values that exist, as text;
-    None takes any. *order* is whether the kind's comparisons with a greater or lesser value, and
-    the lookups of text, are offered.
+    None takes any. *lookups* is whether anything but an exact value may be asked for
+    (``name__gte=``, ``name__ic=``, ``name__n=``).
     """
 
     kind: Kind

@@ -4,8 +4,8 @@
 -- KEYS[1] token   hash  the token record
 -- KEYS[2] owners  hash  the shard's owner states and floors
 -- ARGV[1] owner   whom the caller saw it belong to
--- ARGV[2] life    "n" never ends, "f" ends at end_ms, "" as it is
--- ARGV[3] end_ms  absolute end by the clock
+-- ARGV[2] life    "n" never ends, "f" ends at end_ms, "s" slides until end_ms, "" as it is
+-- ARGV[3] end_ms  absolute end by the clock; 0 none
 -- ARGV[4] write   "w", "r", "" as it is
 -- ARGV[5] field   pairs of further fields and values follow; an empty value removes the field
 -- ARGV[6..] value
@@ -26,10 +26,11 @@ if token[3] == 'evicted' then return { 'evicted' } end
 if token[3] or counter <= number_at(state[1], 2, 6) then return { 'revoked' } end
 if state[2] and counter <= number_at(state[2], 1, 5) then return { 'evicted' } end
 local now = now_ms()
-if string.sub(h, 3, 3) == 's' and life_of(KEYS[1], h, now) <= 0 then return { 'expired' } end
+local left = string.sub(h, 3, 3) == 's' and life_of(KEYS[1], h, now) or 0
+if string.sub(h, 3, 3) == 's' and left <= 0 then return { 'expired' } end
 
 local life, stop, write = ARGV[2], number_at(h, 14, 19), ARGV[4]
-if life ~= '' then stop = life == 'f' and tonumber(ARGV[3]) or 0 end
+if life ~= '' then stop = life == 'n' and 0 or tonumber(ARGV[3]) end
 local head = string.sub(h, 1, 2) .. (life ~= '' and life or string.sub(h, 3, 3))
   .. (write ~= '' and write or string.sub(h, 4, 4)) .. string.sub(h, 5, 13)
   .. bytes_of(stop, 6) .. string.sub(h, 20)
@@ -44,7 +45,7 @@ end
 local grave = number_at(h, 10, 13) * 1000
 if life == 'n' then
   redis.call('PERSIST', KEYS[1])
-elseif life == 'f' then
+elseif life == 'f' or (life == 's' and stop > 0 and stop - now < left) then
   redis.call('PEXPIRE', KEYS[1], math.max(stop - now, 0) + grave)
 end
 return { 'ok', stop }

@@ -192,7 +192,7 @@ class Token:
 
     *state* is ``live``, or the word verify would refuse it with. *networks* is None where nobody
     said anything, and empty where somebody said "none": neither restricts. *nonce* and *hidden*
-    are what the text can be had from again.
+    are what the text can be had from again; *place* is the shard of its alias, if it has one.
     """
 
     token_id: int
@@ -212,6 +212,7 @@ class Token:
     digest: bytes = field(default=b"", repr=False)
     nonce: bytes = field(default=b"", repr=False)
     hidden: bytes = field(default=b"", repr=False)
+    place: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

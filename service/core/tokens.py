@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Awaitable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
-from service.core.address import prefix
+from service.core.making import (
+    FORMS,
+    age_ms,
+    end_of,
+    fields_of,
+    form_of,
+    head_of,
+    name_of,
+    texts_of,
+)
 from service.core.secret import Form, Secrets, digest_of, place_of, shard_of_text
 from service.errors import (
     KeyTaken,
@@ -21,10 +29,7 @@ from service.errors import (
 )
 from service.model import (
     NO_AGENT,
-    Head,
     Issued,
-    Level,
-    Life,
     Network,
     Policy,
     Token,
@@ -36,12 +41,8 @@ from service.model import (
 from service.store.imports import Foreign, Imports
 from service.store.issuing import NewToken, Outcome
 from service.store.keys import shard_of
-from service.store.networks import pack_networks
-from service.store.records import Records, pack_texts
+from service.store.records import Records
 from service.store.store import Store
-
-FORMS = {"p": Form.BASE64}
-"""Policies whose tokens are not 40 hex digits."""
 
 
 class PasswordChanged(Exception):
@@ -93,9 +94,7 @@ class Tokens:
         self.records = records
         self._secrets = secrets
         self.imports = Imports(store)
-        self._forms = {
-            policy.name: FORMS.get(letter, Form.HEX) for letter, policy in store.policies.items()
-        }
+        self._policies = {policy.name: policy for policy in store.policies.values()}
         self._background: set[asyncio.Task[Any]] = set()
 
     # -- issue -------------------------------------------------------------------------------
@@ -121,7 +120,7 @@ class Tokens:
 
     def _prepare(self, wish: Wish) -> tuple[NewToken, str]:
         policy, shard = wish.policy, shard_of(wish.owner)
-        text, nonce = self._secrets.make(shard, _form(wish))
+        text, nonce = self._secrets.make(shard, form_of(wish))
         head = head_of(wish)
         new = NewToken(
             owner=wish.owner,
@@ -130,9 +129,9 @@ class Tokens:
             policy=policy,
             nonce=nonce,
             password=wish.password,
-            name=_name(wish, head),
+            name=name_of(wish, head),
             conflict=wish.conflict if wish.label else "reuse",
-            age_ms=_age_ms(wish),
+            age_ms=age_ms(wish),
             end_ms=wish.end_ms,
             fields=fields_of(wish),
         )
@@ -140,7 +139,7 @@ class Tokens:
 
     def _recover(self, wish: Wish, outcome: Outcome) -> str | None:
         return self._secrets.recover(
-            shard_of(wish.owner), _form(wish), nonce=outcome.nonce, digest=outcome.digest
+            shard_of(wish.owner), form_of(wish), nonce=outcome.nonce, digest=outcome.digest
         )
 
     async def _import(self, wish: Wish) -> Issued:
@@ -169,6 +168,8 @@ class Tokens:
             digest=digest_of(text) if text else digest,
             policy=wish.policy,
             nonce=nonce,
+            password=wish.password,
+            age_ms=age_ms(wish),
             end_ms=wish.end_ms,
             fields={**fields, b"x": hidden} if text else fields,
         )
@@ -196,26 +197,33 @@ class Tokens:
         description: str | None = None,
         networks: tuple[Network, ...] | Unset | None = UNSET,
     ) -> None:
-        """Change what is named; *end_ms* 0 is for ever. NoSuchToken when it is dead by now."""
+        """Change what is named. NoSuchToken when it is dead by now.
+
+        *end_ms* 0 is for ever, or as long as the policy lets it live.
+        """
         fields: dict[bytes, bytes] = {}
         if description is not None or networks is not UNSET:
-            fields = _fields(
+            fields = texts_of(
                 {"label": token.label, "client": token.client, "form": token.form},
                 token.description if description is None else description,
                 token.networks if isinstance(networks, Unset) else networks,
             )
-        if end_ms is not None and token.hidden:
-            await self.imports.hold(token, shard_of_text((self.text_of(token) or "").encode()))
+        life = None
+        if end_ms is not None:
+            life, end_ms = end_of(token, self._policies.get(token.policy), end_ms)
+            await self.imports.hold(token)
         word = await self.store.amend(
             token.owner,
             token.digest,
-            life=None if end_ms is None else Life.FIXED if end_ms else Life.NEVER,
+            life=life,
             end_ms=end_ms or 0,
             write=write,
             fields=fields,
         )
         if word is not Word.OK:
             raise NoSuchToken(str(token.token_id))
+        if end_ms:
+            await self.imports.release(token, end_ms)
 
     # -- revoke ------------------------------------------------------------------------------
 
@@ -290,7 +298,7 @@ class Tokens:
         """The text of *token* again; None when this node lacks the key it was made with."""
         if token.hidden:
             return self._secrets.find(token.hidden, nonce=token.nonce, digest=token.digest)
-        form = Form[token.form] if token.form else self._forms.get(token.policy, Form.HEX)
+        form = Form[token.form] if token.form else FORMS.get(token.policy, Form.HEX)
         shard = shard_of(token.owner)
         return self._secrets.recover(shard, form, nonce=token.nonce, digest=token.digest)
 
@@ -311,65 +319,6 @@ class Tokens:
     async def settle(self) -> None:
         """Wait until nothing is left to do in the background."""
         await asyncio.gather(*self._background, return_exceptions=True)
-
-
-def fields_of(wish: Wish) -> dict[bytes, bytes]:
-    """What a record holds of *wish* that verify compares seldom or never."""
-    form = wish.form.name if wish.form else ""
-    texts = {"label": wish.label, "client": wish.client, "form": form}
-    fields = _fields(texts, wish.description, wish.networks)
-    return {name: value for name, value in fields.items() if value}
-
-
-def _fields(
-    texts: Mapping[str, str], description: str, networks: tuple[Network, ...] | None
-) -> dict[bytes, bytes]:
-    said = "[]" if networks == () else ""
-    whole = {**texts, "description": description, "networks": said}
-    return {b"m": pack_texts(whole), b"n": pack_networks(networks or ())}
-
-
-def _form(wish: Wish) -> Form:
-    return wish.form or FORMS.get(wish.policy.letter, Form.HEX)
-
-
-def head_of(wish: Wish) -> Head:
-    """The head of the token that *wish* asks for; counter and end are Redis's to fill in."""
-    policy = wish.policy
-    bound = policy.bind_ip is not Level.OFF
-    return Head(
-        policy=policy.letter,
-        life=_life(wish),
-        write=policy.write if wish.write is None else wish.write,
-        grave_s=max(1, policy.grave_ms // 1000),
-        prefix=prefix(wish.address, policy.prefix_v4, policy.prefix_v6) if bound else b"",
-        agent=NO_AGENT if policy.bind_agent is Level.OFF else wish.agent,
-    )
-
-
-def _life(wish: Wish) -> Life:
-    if wish.policy.idle_ms:
-        return Life.SLIDING
-    return Life.FIXED if _age_ms(wish) or wish.end_ms else Life.NEVER
-
-
-def _age_ms(wish: Wish) -> int:
-    """How long from now the token may live at all; 0 without end."""
-    policy = wish.policy
-    wanted = wish.lifetime_ms or (0 if wish.end_ms else policy.lifetime_ms)
-    ends = [end for end in (wanted, policy.max_lifetime_ms, policy.max_age_ms) if end]
-    return min(ends, default=0)
-
-
-def _name(wish: Wish, head: Head) -> bytes:
-    """The owner's name that this token claims: its label, or what a same login shares."""
-    if wish.label:
-        return b"label:" + wish.label.encode()
-    if not wish.policy.reuse:
-        return b""
-    kind = wish.policy.letter.encode() + (b"w" if head.write else b"r")
-    bound = kind + head.prefix + b"\0" + head.agent
-    return b"bind:" + hashlib.sha256(bound).digest()[:16]
 
 
 def _issued(wish: Wish, outcome: Outcome, text: str) -> Issued:

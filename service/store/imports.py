@@ -17,6 +17,9 @@ from service.store.issuing import NewToken, Outcome
 from service.store.keys import shard_of
 from service.store.store import Store
 
+GRAVE_MS = 90 * 86_400_000
+"""As long as any grave may be (``[policy.…] grave``)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Foreign:
@@ -59,12 +62,18 @@ class Imports:
         rest = iter(made)
         return [next(rest) if word is Word.OK else Outcome(word=word) for word in held]
 
-    async def hold(self, token: Token, place: bytes) -> None:
-        """Keep the alias of an imported *token* for good: it may live longer from now on."""
-        shard = shard_of(token.owner)
-        if place != shard:
-            alias = self._keys.token(place, token.digest)
-            await self._run([Call(self._claim, [alias], [shard, b"", b"", b"", 0])])
+    async def hold(self, token: Token) -> None:
+        """Keep the alias of *token*, if it has one, before it may live longer."""
+        if token.place:
+            alias = self._keys.token(token.place, token.digest)
+            args: list[Part] = [shard_of(token.owner), b"", b"", b"", 0]
+            await self._run([Call(self._claim, [alias], args)])
+
+    async def release(self, token: Token, end_ms: int) -> None:
+        """Let the alias of *token*, if it has one, end a grave after *end_ms*."""
+        if token.place:
+            alias = self._keys.token(token.place, token.digest)
+            await self._store.client.run((b"PEXPIREAT", alias, end_ms + GRAVE_MS))
 
     async def _run(self, calls: Sequence[Call]) -> list[Reply]:
         return await self._store.client.run(*calls) if calls else []
@@ -102,6 +111,7 @@ class Imports:
             self._keys.owners(shard),
             self._keys.counter(shard),
             self._keys.index(shard, new.owner),
+            self._keys.user(shard, new.owner),
         ]
         fields = dict(new.fields)
         if token.aliased:
@@ -111,9 +121,11 @@ class Imports:
             new.head.pack(),
             new.policy.idle_ms,
             new.end_ms,
+            new.age_ms,
             token.made_ms,
             new.nonce,
             new.policy.max_tokens,
+            new.password,
             *(part for pair in fields.items() for part in pair),
         ]
         return Call(self._import, keys, args)
@@ -122,9 +134,14 @@ class Imports:
         self, tokens: Sequence[Foreign], replies: Sequence[Reply], made: list[Outcome]
     ) -> None:
         """Let each alias live as long as its record; who has lost his place loses the token."""
-        done = [at for at, t in enumerate(tokens) if t.aliased and made[at].word is Word.ISSUED]
-        settled = await self._run([self._settling(tokens[at], replies[at][4]) for at in done])
-        lost = [at for at, reply in zip(done, settled, strict=True) if reply[0] != b"ok"]
+        there = (Word.ISSUED, Word.EXISTS)  # the latter may lack this step from another time
+        done = [at for at, t in enumerate(tokens) if t.aliased and made[at].word in there]
+        settled = await self._run([self._settling(tokens[at], replies[at][-1]) for at in done])
+        lost = [
+            at
+            for at, reply in zip(done, settled, strict=True)
+            if reply[0] != b"ok" and made[at].word is Word.ISSUED
+        ]
         await self._run([self._revoking(tokens[at]) for at in lost])
         for at in lost:
             made[at] = Outcome(word=Word.CONFLICT)

@@ -11,7 +11,7 @@ from service.store.keys import Keys, shard_of, split_entry
 from service.store.networks import unpack_networks
 
 PAGE = 500
-FIELDS = (b"h", b"o", b"l", b"d", b"c", b"m", b"n", b"x")
+FIELDS = (b"h", b"o", b"l", b"d", b"c", b"m", b"n", b"x", b"s")
 
 
 Place = tuple[str, bytes]
@@ -169,6 +169,7 @@ class Records:
             digest=digest,
             nonce=(fields[4] or b"")[:-6],
             hidden=fields[7] or b"",
+            place=fields[8] or b"",
         )
 
 

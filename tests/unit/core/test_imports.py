@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from ipaddress import ip_network
 
 import pytest
 
-from service.core.secret import digest_of, shard_of_text
-from service.core.tokens import Form
+from service.core.secret import Form, digest_of, shard_of_text
+from service.core.tokens import PasswordChanged
 from service.errors import KeyTaken, NoSuchToken, NoSuchUser, TooManyTokens
 from service.model import Issued, Life, Word
+from service.store.imports import GRAVE_MS
 from service.store.keys import shard_of
 from tests.makers import CURL, HOME, NETBOX, Rig, wish
 
@@ -145,6 +147,92 @@ async def test_an_end_may_lie_in_the_past(rig: Rig, end_ms: int, state: Word) ->
     assert Word.OK == await word(rig, KEY)
     assert -1 == await rig.run(b"PTTL", alias)
     assert Life.NEVER == (await rig.tokens.get(issued.token_id)).life
+
+
+async def test_a_new_end_takes_the_alias_along(rig: Rig) -> None:
+    """It outlives the record by as long as any grave may be, and not for ever."""
+    issued = await rig.tokens.issue(chosen(KEY))
+    end_ms = await rig.now() + 60_000
+    alias = rig.keys.token(shard_of_text(KEY.encode()), digest_of(KEY.encode()))
+
+    await rig.tokens.amend(await rig.tokens.get(issued.token_id), end_ms=end_ms)
+
+    assert Word.OK == await word(rig, KEY)
+    assert abs(await rig.run(b"PTTL", alias) - 60_000 - GRAVE_MS) < 10_000
+
+
+@pytest.mark.parametrize("change", [{"lifetime_ms": 60_000}, {"max_lifetime_ms": 60_000}])
+async def test_a_chosen_text_lives_as_long_as_its_policy_lets_it(
+    rig: Rig, change: dict[str, int]
+) -> None:
+    """The default and the longest life hold for it, too."""
+    node = rig.node(replace(NETBOX, **change))
+    issued = await node.tokens.issue(wish("alice", node.policies[0], text=KEY))
+
+    assert 60_000 == issued.expires_ms - issued.created_ms
+    assert Word.OK == await word(rig, KEY)
+
+
+async def test_a_chosen_text_slides_where_tokens_slide(rig: Rig) -> None:
+    """Idle time is idle time; an end beside it is the latest."""
+    node = rig.node(replace(NETBOX, idle_ms=60_000))
+    policy, now = node.policies[0], await rig.now()
+    issued = await node.tokens.issue(wish("alice", policy, text=KEY))
+    ending = await node.tokens.issue(wish("alice", policy, text=KEY[::-1], end_ms=now + 5_000))
+
+    assert abs(issued.expires_ms - now - 60_000) < 5_000
+    assert now + 5_000 == ending.expires_ms
+    token = await node.tokens.get(issued.token_id)
+    key = rig.keys.token(shard_of("alice"), token.digest)
+    await rig.run(b"PEXPIRE", key, await rig.run(b"PTTL", key) - 30_000)
+    use = {"address": HOME, "agent": CURL, "write": True}
+    assert (await node.tokens.verify(KEY.encode(), **use)).remaining_ms > 59_000
+
+
+@pytest.mark.parametrize("text", ["", KEY])
+async def test_a_new_end_is_no_later_than_the_policy_s(rig: Rig, text: str) -> None:
+    """For ever is as long as it may live, and so is any later moment."""
+    node = rig.node(replace(NETBOX, max_lifetime_ms=60_000))
+    issued = await node.tokens.issue(wish("alice", node.policies[0], text=text))
+    last = issued.created_ms + 60_000
+    for end_ms, ends in ((0, last), (last + 5_000, last), (last - 5_000, last - 5_000)):
+        await node.tokens.amend(await node.tokens.get(issued.token_id), end_ms=end_ms)
+
+        assert ends == (await node.tokens.get(issued.token_id)).expires_ms
+
+
+async def test_a_new_end_does_not_stop_a_token_from_sliding(rig: Rig) -> None:
+    """It goes on sliding until that end, and for ever when the end is taken away."""
+    node = rig.node(replace(NETBOX, idle_ms=60_000))
+    issued = await node.tokens.issue(wish("alice", node.policies[0]))
+    now = await rig.now()
+    for end_ms, left_ms in ((now + 20_000, 20_000), (0, 60_000)):
+        await node.tokens.amend(await node.tokens.get(issued.token_id), end_ms=end_ms)
+        use = {"address": HOME, "agent": CURL, "write": True}
+        verdict = await node.tokens.verify(issued.text.encode(), **use)
+
+        assert abs(verdict.remaining_ms - left_ms) < 5_000
+        assert Life.SLIDING == (await node.tokens.get(issued.token_id)).life
+
+
+async def test_a_password_changed_since_the_check_makes_no_token(rig: Rig) -> None:
+    """As with any other login under way."""
+    await rig.run(b"HSET", rig.keys.user(shard_of("alice"), "alice"), b"password", b"new")
+    with pytest.raises(PasswordChanged):
+        await rig.tokens.issue(chosen(KEY, password=b"old"))
+
+    await rig.tokens.issue(chosen(KEY, password=b"new"))
+
+
+async def test_a_repeat_finishes_what_was_cut_off(rig: Rig) -> None:
+    """The record was there, its alias still about to end: the second try says so and mends it."""
+    await rig.tokens.issue(chosen(KEY))
+    alias = rig.keys.token(shard_of_text(KEY.encode()), digest_of(KEY.encode()))
+    await rig.run(b"PEXPIRE", alias, 60_000)
+
+    with pytest.raises(KeyTaken):
+        await rig.tokens.issue(chosen(KEY))
+    assert -1 == await rig.run(b"PTTL", alias)
 
 
 async def test_the_alias_goes_with_the_record(rig: Rig) -> None:

@@ -1,0 +1,93 @@
+"""What a wish makes of a token: its head, its name, its end, and what else is kept of it. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from service.core.address import prefix
+from service.core.secret import Form
+from service.model import NO_AGENT, Head, Level, Life, Network, Policy, Token
+from service.store.networks import pack_networks
+from service.store.records import pack_texts
+
+if TYPE_CHECKING:
+    from service.core.tokens import Wish
+
+FORMS = {"puppet": Form.BASE64}
+"""Policies whose tokens are not 40 hex digits."""
+
+
+def form_of(wish: Wish) -> Form:
+    """How the text of the token will be spelled."""
+    return wish.form or FORMS.get(wish.policy.name, Form.HEX)
+
+
+def head_of(wish: Wish) -> Head:
+    """The head of the token that *wish* asks for; counter and end are Redis's to fill in."""
+    policy = wish.policy
+    bound = policy.bind_ip is not Level.OFF
+    return Head(
+        policy=policy.letter,
+        life=_life(wish),
+        write=policy.write if wish.write is None else wish.write,
+        grave_s=max(1, policy.grave_ms // 1000),
+        prefix=prefix(wish.address, policy.prefix_v4, policy.prefix_v6) if bound else b"",
+        agent=NO_AGENT if policy.bind_agent is Level.OFF else wish.agent,
+    )
+
+
+def _life(wish: Wish) -> Life:
+    if wish.policy.idle_ms:
+        return Life.SLIDING
+    return Life.FIXED if age_ms(wish) or wish.end_ms else Life.NEVER
+
+
+def age_ms(wish: Wish) -> int:
+    """How long from now the token may live at all; 0 without end."""
+    policy = wish.policy
+    wanted = wish.lifetime_ms or (0 if wish.end_ms else policy.lifetime_ms)
+    ends = [end for end in (wanted, policy.max_lifetime_ms, policy.max_age_ms) if end]
+    return min(ends, default=0)
+
+
+def end_of(token: Token, policy: Policy | None, end_ms: int) -> tuple[Life, int]:
+    """The life and the end of *token* when it shall end at *end_ms* (0: never) from now on.
+
+    No later than its policy lets it live, counted from when it was made.
+    """
+    most = [age for age in (policy.max_lifetime_ms, policy.max_age_ms) if age] if policy else []
+    ends = [token.created_ms + age for age in most] + ([end_ms] if end_ms else [])
+    end = min(ends, default=0)
+    if token.life is Life.SLIDING:
+        return Life.SLIDING, end
+    return (Life.FIXED if end else Life.NEVER), end
+
+
+def name_of(wish: Wish, head: Head) -> bytes:
+    """The owner's name that this token claims: its label, or what a same login shares."""
+    if wish.label:
+        return b"label:" + wish.label.encode()
+    if not wish.policy.reuse:
+        return b""
+    kind = wish.policy.letter.encode() + (b"w" if head.write else b"r")
+    bound = kind + head.prefix + b"\0" + head.agent
+    return b"bind:" + hashlib.sha256(bound).digest()[:16]
+
+
+def fields_of(wish: Wish) -> dict[bytes, bytes]:
+    """What a record holds of *wish* that verify compares seldom or never."""
+    form = wish.form.name if wish.form else ""
+    texts = {"label": wish.label, "client": wish.client, "form": form}
+    fields = texts_of(texts, wish.description, wish.networks)
+    return {name: value for name, value in fields.items() if value}
+
+
+def texts_of(
+    texts: Mapping[str, str], description: str, networks: tuple[Network, ...] | None
+) -> dict[bytes, bytes]:
+    """The fields for texts and networks; an empty one is to be removed."""
+    said = "[]" if networks == () else ""
+    whole = {**texts, "description": description, "networks": said}
+    return {b"m": pack_texts(whole), b"n": pack_networks(networks or ())}

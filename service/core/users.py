@@ -56,6 +56,15 @@ class Users:
             found += await self.owners.page(start, PAGE)
         return found
 
+    async def names(self) -> list[str]:
+        """The name of every user, by numeric id."""
+        return await self.owners.names()
+
+    async def some(self, names: Iterable[str]) -> dict[str, User]:
+        """Those of the users called *names* (canonical ones) who are there."""
+        found = await self.owners.get_all(list(names))
+        return {user.name: user for user in found if user is not None}
+
     async def count(self) -> int:
         """How many users there are."""
         return await self.owners.count()

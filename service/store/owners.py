@@ -94,6 +94,13 @@ class Owners:
         """How many users the directory has."""
         return int((await self.client.run((b"ZCARD", self.keys.users)))[0])
 
+    async def names(self) -> list[str]:
+        """The name of every user, by numeric id."""
+        return [
+            name.decode()
+            for name in (await self.client.run((b"ZRANGE", self.keys.users, 0, -1)))[0]
+        ]
+
     async def page(self, start: int, size: int) -> list[User]:
         """Users by numeric id, from position *start*; a name without a record is left out."""
         step = (b"ZRANGE", self.keys.users, start, start + size - 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from service.core.ids import from_uuid
@@ -17,17 +18,24 @@ from service.wire.rest.pages import Page
 from service.wire.rest.refusal import Invalid
 from service.wire.rest.reply import Reply
 
-NO_FILTERS = frozenset({"api_version", "brief", "format", "limit", "offset", "q"})
+UNFILTERED = frozenset({"api_version", "brief", "format", "limit", "offset"})
+NO_FILTERS = UNFILTERED | {"q"}
 
 
 async def list_tokens(call: Call) -> Reply:
     """GET: one's own tokens, the oldest first."""
-    own = await Own.of(call)
-    query = query_of(call.request.query_params.multi_items())
-    rows = selected(call, own, query)
     params = call.request.query_params
-    page = Page.of(params.get("limit"), params.get("offset"), len(rows))
-    results = [own.shown(token, brief=call.brief) for token in page.part(rows)]
+    query = query_of(params.multi_items())
+    page = Page.of(params.get("limit"), params.get("offset"), 0)
+    if UNFILTERED.issuperset(query):
+        own, page = await Own.part(call, page)
+        part = own.tokens
+    else:
+        own = await Own.of(call)
+        rows = selected(call, own, query)
+        page = replace(page, count=len(rows))
+        part = page.part(rows)
+    results = [own.shown(token, brief=call.brief) for token in part]
     url = absolute(call.request, call.service)
     return Reply(200, page.envelope(results, url, call.request.url.query))
 

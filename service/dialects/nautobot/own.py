@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from service.core.ids import from_uuid, to_uuid
@@ -13,6 +13,7 @@ from service.dialects.nautobot.texts import POLICY
 from service.dialects.nautobot.view import Call
 from service.errors import NoSuchToken
 from service.model import Token
+from service.wire.rest.pages import Page
 from service.wire.rest.refusal import NotFound
 
 STATES = frozenset({"live", "expired", "inactive"})
@@ -34,6 +35,16 @@ class Own:
         newest_first = await call.service.tokens.of_owner(call.me.name)
         mine = [token for token in newest_first if _seen(token, call)]
         return cls(call, born, mine[::-1])
+
+    @classmethod
+    async def part(cls, call: Call, page: Page) -> tuple[Own, Page]:
+        """Those on *page*, without reading the others; and the page with the count of all."""
+        service = call.service
+        found, count = await service.tokens.page(
+            [call.me.name], service.policies[POLICY], start=page.offset, size=page.limit
+        )
+        mine = [token for token in found if _seen(token, call)]
+        return cls(call, await service.tokens.born(), mine), replace(page, count=count)
 
     @classmethod
     async def one(cls, call: Call) -> Own:

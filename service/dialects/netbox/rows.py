@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from service.core.secret import digest_of
@@ -12,7 +13,7 @@ from service.dialects.netbox.view import Call
 from service.errors import BadName, NoSuchToken, NoSuchUser
 from service.model import Token, User
 from service.wire.rest.filters import Column, Kind, ordered, query_of, select
-from service.wire.rest.pages import number
+from service.wire.rest.pages import Page, number
 from service.wire.rest.refusal import NotFound
 
 SHOWN = ("live", "expired", "inactive")
@@ -58,6 +59,26 @@ async def seen(call: Call, asked: int) -> Row | None:
         return row_of(call, found, await call.service.users.get(found.owner))
     except NoSuchUser:
         return None
+
+
+async def part(call: Call, page: Page) -> tuple[list[Row], Page]:
+    """The tokens on *page* of all that the caller may see, and the page with their count.
+
+    By number, without reading those that are not on it.
+    """
+    me = call.user
+    if me is None:
+        return [], page
+    names = await call.service.users.names() if me.superuser else [me.name]
+    policy = call.service.policies[texts.POLICY]
+    found, count = await call.service.tokens.page(names, policy, start=page.offset, size=page.limit)
+    users = await call.service.users.some(dict.fromkeys(token.owner for token in found))
+    rows = [
+        row_of(call, token, users[token.owner])
+        for token in found
+        if _listed(token) and token.owner in users
+    ]
+    return rows, replace(page, count=count)
 
 
 async def listed(call: Call) -> list[Row]:

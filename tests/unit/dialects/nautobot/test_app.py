@@ -131,10 +131,10 @@ async def test_an_error_of_ours_is_500_and_tells_nothing(
 ):
     """The log says where; neither says what was in the message."""
 
-    async def fail(*_: object) -> None:
+    async def fail(*_: object, **__: object) -> None:
         raise RuntimeError(SECRET)
 
-    monkeypatch.setattr(house.house.tokens, "of_owner", fail)
+    monkeypatch.setattr(house.house.tokens, "page", fail)
     response = await bob.get(TOKENS)
 
     assert (500, {"detail": "A server error has occurred."}) == (

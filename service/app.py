@@ -20,6 +20,7 @@ from service.gate.ground import Ground
 from service.gate.question import Asking, Questions
 from service.house import House, build
 from service.limits import Limits, plain
+from service.ops import openapi
 from service.ops.health import Health
 from service.ops.welcome import local_url, welcome
 from service.wire.dialect import Dialect, Service
@@ -56,6 +57,7 @@ class App:
         self._dialects = [_dialect(name) for name in config.dialects.enabled]
         self._owner = _root_owner(config)
         self._routes = routes(self._dialects, self._service(), self._owner)
+        self._document = openapi.Document(config, self._dialects, self._owner)
 
     def _service(self) -> Service:
         return Service(
@@ -77,6 +79,8 @@ class App:
             await self._gate(scope, receive, send)
         elif path in PROBES:
             await self._health(scope, receive, send)
+        elif path == openapi.PATH:
+            await self._document(scope, receive, send)
         else:
             await self._route(path, scope, receive, send)
 
@@ -195,8 +199,8 @@ def _dialect(name: str) -> Dialect:
 def _root_owner(config: Config) -> str:
     """Who answers the paths that several products share: as configured, else the first."""
     enabled = config.dialects.enabled
-    wanted = config.dialects.users_tokens
-    return wanted if wanted in enabled else enabled[0]
+    wanted = (config.dialects.users_tokens, "netbox", "nautobot")
+    return next((name for name in wanted if name in enabled), enabled[0])
 
 
 def routes(

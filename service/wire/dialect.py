@@ -13,6 +13,7 @@ from service.core.logins import Logins
 from service.core.tokens import Tokens
 from service.core.users import Users
 from service.model import Policy
+from service.wire.openapi import Described
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +29,11 @@ class Service:
     node: str
 
 
+def silent(_: Config) -> Described:
+    """Say nothing of oneself."""
+    return Described()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
     """One product's token API.
@@ -36,7 +42,7 @@ class Dialect:
     owns the root (``/api/``). All of them are also served under ``/<name>``, then with
     ``root_path`` set. *build* makes its ASGI application, which answers every path it is given.
     *refuse* renders (content type, body) for a status decided before the application is asked
-    (400, 408, 413, 431, 503).
+    (400, 408, 413, 431, 503). *openapi* describes the paths, as far as the config decides them.
     """
 
     name: str
@@ -45,3 +51,4 @@ class Dialect:
     root_paths: tuple[str, ...] = ()
     build: Callable[[Service], ASGIApp]
     refuse: Callable[[int], tuple[bytes, bytes]]
+    openapi: Callable[[Config], Described] = silent

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from service.dialects.nautobot.app import build
+from service.dialects.nautobot.openapi import describe
 from service.dialects.nautobot.texts import POLICY
 from service.wire.dialect import Dialect
 from service.wire.rest.refusal import refuse
@@ -14,4 +15,5 @@ DIALECT = Dialect(
     root_paths=("/api/",),
     build=build,
     refuse=refuse,
+    openapi=describe,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from service.dialects.tower.app import build
+from service.dialects.tower.openapi import describe
 from service.dialects.tower.refusal import refuse
 from service.dialects.tower.texts import POLICY
 from service.wire.dialect import Dialect
@@ -14,4 +15,5 @@ DIALECT = Dialect(
     root_paths=("/api/",),
     build=build,
     refuse=refuse,
+    openapi=describe,
 )

@@ -14,6 +14,7 @@ from service.dialects.netbox.view import (
     known_where_required,
     reading,
 )
+from service.wire.rest.refusal import NotFound
 from service.wire.rest.reply import Reply
 
 APPS = ("config", "groups", "permissions", "tokens", "users")
@@ -75,3 +76,16 @@ CHECK = View(
     handlers=reading(who_am_i),
     guard=known,
 )
+
+
+async def nothing(call: Call) -> Reply:
+    """What the product keeps besides tokens is not here. NotFound."""
+    raise NotFound
+
+
+ELSEWHERE = View(
+    name="Elsewhere",
+    handlers=dict.fromkeys(("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"), nothing),
+    guard=known,
+)
+"""What a NetBox has and this service has not; like there, nobody unknown hears more of it."""

@@ -42,6 +42,8 @@ VARY_UNASKED = "Accept, Origin"
 VARY_ELSEWHERE = "Origin"
 NEWER_VARY = "HX-Request, Accept-Language, Cookie, origin"
 
+ELSEWHERE = tuple(f"api/{name}/" for name in texts.APPS)
+
 
 def build(service: Service) -> ASGIApp:
     """NetBox over *service*."""
@@ -81,7 +83,7 @@ def find(path: str, *, new: bool) -> tuple[View, str] | None:
             return users.LIST, ""
         case ["api", "users", "users", argument] if argument:
             return users.ONE, argument
-    return None
+    return (about.ELSEWHERE, "") if path.startswith(ELSEWHERE) else None
 
 
 async def respond(service: Service, request: Request) -> Wire:

@@ -65,3 +65,6 @@ NEVER_DISABLED = "This service cannot disable a token. Delete it, or let it expi
 PAST = "Expiration time must be in the future. Current server time is {} (UTC)."
 TWO_WAYS = "'start' and 'offset' are mutually exclusive."
 TOO_MANY = "Ensure this list has no more than {} entries."
+
+APPS = ("circuits", "dcim", "extras", "ipam", "tenancy", "virtualization", "wireless")
+"""Parts of the product's API that hold what is not here."""

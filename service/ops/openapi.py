@@ -32,7 +32,8 @@ DESCRIPTION = """\
 Every path is described as this node is configured. What several products have below `/api/` is
 answered by one of them at the root; each is always also below its own name. Where NetBox and
 Nautobot have a path that ends in a slash, `.json` may stand in the slash's place. A path without
-its slash is redirected to the one with it.
+its slash is redirected to the one with it. A method that a path does not list is 405, with `Allow`
+and in the shape of the path's other refusals; the gate answers any method alike.
 """
 
 

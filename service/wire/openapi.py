@@ -142,7 +142,6 @@ RESPONSES: Mapping[str, Json] = {
     "BadRequest": _said("The request cannot be understood."),
     "Forbidden": _said("The credential is bad or missing, or allows less."),
     "NotFound": _said("It is not there, or not for this client to see; or an unknown format."),
-    "NotAllowed": _said("The resource does not have this method."),
     "NotAcceptable": _said("Accept asks for what does not exist."),
     "TooSlow": _said("The request did not arrive in time."),
     "TooLarge": _said("The body is larger than [server] max_body."),

@@ -1,17 +1,22 @@
-"""Whatever is asked by ``/openapi.json``, the answer is one that stands in it."""
+"""Whatever is asked by ``/openapi.json``, the answer is one that stands in it.
+
+``FUZZ_EXAMPLES=1000`` tries each operation so many times, and other things each time.
+"""
 
 from __future__ import annotations
 
+import base64
 import os
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from importlib import import_module
 from typing import Any
 
 import pytest
 import schemathesis
-from hypothesis import HealthCheck
+from hypothesis import HealthCheck, given
 from hypothesis import settings as bounded
 from schemathesis import Case
 from schemathesis.checks import not_a_server_error
@@ -21,7 +26,6 @@ from schemathesis.specs.openapi.checks import (
     response_headers_conformance,
     response_schema_conformance,
     status_code_conformance,
-    unsupported_method,
 )
 
 from service.config import load
@@ -31,7 +35,7 @@ from tests.e2e.conftest import PASSWORD, prepare
 from tests.nodes import Node, environment, tokenhouse
 from tests.servers import NEWEST, Server
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "4"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "8"))
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
@@ -39,6 +43,14 @@ CHECKS = [
     response_schema_conformance,
     response_headers_conformance,
 ]
+MANNERS: list[dict[str, str]] = [
+    *[{}] * 6,
+    {"Accept": "image/png"},
+    {"Accept": "application/json; version=0.1"},
+    {"Content-Type": "text/csv"},
+    {"Content-Encoding": "br"},
+]
+"""Headers that a document cannot ask to be tried, and no headers, which is more usual."""
 SUPERUSER, USER = "root", "alice"
 
 # Guesses are what is sent here, and a node that refuses all but the first ten learns us nothing.
@@ -54,6 +66,8 @@ NEWER = {
     "TOKENHOUSE_GATE__REASON_HEADER": "true",
 }
 
+WORLDS = {"older": OLDER, "newer": NEWER}
+
 
 def described(settings: Mapping[str, str]) -> dict[str, Any]:
     """The document of a node with *settings*, before there is such a node."""
@@ -62,9 +76,11 @@ def described(settings: Mapping[str, str]) -> dict[str, Any]:
     return document(config, enabled, config.dialects.users_tokens)
 
 
-def schema_of(settings: Mapping[str, str]) -> Any:
-    """The operations of a node with *settings*."""
-    return schemathesis.openapi.from_dict(described(settings), config=SchemathesisConfig())
+@cache
+def schema_of(name: str) -> Any:
+    """The operations of the world *name*."""
+    made = described(WORLDS[name])
+    return schemathesis.openapi.from_dict(made, config=SchemathesisConfig())
 
 
 @dataclass
@@ -72,6 +88,7 @@ class World:
     """A node with two users, each with tokens; *held* is what is sent again and again."""
 
     node: Node
+    server: Server
     held: list[str] = field(default_factory=list)
 
     def token(self, user: str = USER, **wishes: object) -> tuple[int, str]:
@@ -93,41 +110,35 @@ class World:
 
     def ask(self, case: Case) -> None:
         """Send *case*, mostly with a credential and about something that is there."""
-        lot = zlib.crc32(f"{case.as_curl_command()}".encode())
+        lot = zlib.crc32(case.as_curl_command().encode())
         self._aim(case, lot)
-        headers = self._credential(case, lot // 16)
-        # The gate answers every method there is or will be; a document can only list some.
-        checks = [*CHECKS, *([] if case.path.startswith("/authz/") else [unsupported_method])]
+        headers = {**self._credential(case, lot // 8), **MANNERS[lot // 64 % len(MANNERS)]}
         case.call_and_validate(
-            base_url=self.node.url, headers=headers, checks=checks, allow_redirects=False
+            base_url=self.node.url, headers=headers, checks=CHECKS, allow_redirects=False
         )
 
     def _aim(self, case: Case, lot: int) -> None:
-        """Make every other case one about a token, a user or a login that exists."""
-        if lot % 2:
+        """Make three of four cases such about a token, a user or a login that exists."""
+        if lot % 4 == 0:
             return
         if "id" in case.path_parameters:
-            users = "/users/users/" in case.path or "/api/v" in case.path
-            uuids = "id" in self.uuid_paths(case)
-            case.path_parameters["id"] = (
-                1 + lot // 2 % 3 if users else self.uuid() if uuids else self.token()[0]
-            )
+            case.path_parameters["id"] = self._target(case, lot // 4)
         if isinstance(case.body, dict) and "password" in case.body:
             case.body |= {"username": USER, "password": PASSWORD}
         if isinstance(case.body, dict) and "user" in case.body:
             case.body["user"] = {"username": USER}
 
-    @staticmethod
-    def uuid_paths(case: Case) -> dict[str, Any]:
-        """The parts of the path of *case* that are UUIDs."""
-        parts = case.operation.path_parameters
-        return {each.name: each for each in parts if each.definition["schema"].get("format")}
+    def _target(self, case: Case, lot: int) -> int | str:
+        (part,) = [each for each in case.operation.path_parameters if each.name == "id"]
+        if part.definition["schema"].get("format") == "uuid":
+            return self.uuid()
+        return self.token()[0] if "/tokens/" in case.path else 1 + lot % 2
 
     def _credential(self, case: Case, lot: int) -> dict[str, str]:
-        """One of the tokens held, or a new one where it will not last, or none of them."""
-        if lot % 4 == 3:
+        """One of the tokens held, or a new one where it will not last, or what *case* has."""
+        if lot % 8 == 0:
             return {}
-        key = self.token()[1] if case.method == "DELETE" else self.held[lot % 4]
+        key = self.token()[1] if case.method == "DELETE" else self.held[lot % len(self.held)]
         return {"Authorization": f"Token {key}"}
 
 
@@ -145,12 +156,9 @@ def world_of(settings: Mapping[str, str]) -> Iterator[World]:
         stdin=PASSWORD,
     )
     node = Node(server.url, settings)
-    made = World(node)
-    made.held = [
-        made.token(SUPERUSER)[1],
-        made.token()[1],
-        made.token(write_enabled=False)[1],
-    ]
+    made = World(node, server)
+    full = [made.token(user)[1] for user in (SUPERUSER, USER, USER)]
+    made.held = [*full, made.token(write_enabled=False)[1]]
     yield made
     node.stop()
     server.discard()
@@ -164,40 +172,74 @@ def older() -> Iterator[World]:
 
 @pytest.fixture(scope="session")
 def newer() -> Iterator[World]:
-    """A node where everything that can be said otherwise is."""
+    """A node where everything that can be said otherwise is, and Nautobot owns the root."""
     yield from world_of(NEWER)
 
 
-bounds = bounded(
-    max_examples=EXAMPLES,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=list(HealthCheck),
-)
+def operations() -> Iterator[Any]:
+    """(name of the world, path, method) of everything in both documents."""
+    for name, settings in WORLDS.items():
+        for path, item in described(settings)["paths"].items():
+            for method in item:
+                yield pytest.param(name, path, method, id=f"{name}-{method.upper()}-{path}")
 
 
-@bounds
-@schema_of(OLDER).parametrize()
-def test_an_answer_is_in_the_document(case: Case, older: World) -> None:
-    """Its status, media type, headers and body are what the document says, and it is no 5xx."""
-    older.ask(case)
-
-
-@bounds
-@schema_of(NEWER).parametrize()
-def test_an_answer_is_in_the_document_of_another_config(case: Case, newer: World) -> None:
-    """So it is where the newer contract is spoken, and Nautobot owns the root."""
-    newer.ask(case)
-
-
-@pytest.mark.parametrize(("world", "settings"), [("older", OLDER), ("newer", NEWER)])
-def test_the_document_is_what_the_node_gives(
-    world: str, settings: Mapping[str, str], request: pytest.FixtureRequest
+@pytest.mark.parametrize(("name", "path", "method"), [*operations()])
+def test_an_answer_is_in_the_document(
+    name: str, path: str, method: str, request: pytest.FixtureRequest
 ) -> None:
+    """Its status, media type, headers and body are what the document says, and it is no 5xx."""
+    world: World = request.getfixturevalue(name)
+
+    @bounded(
+        max_examples=EXAMPLES,
+        deadline=None,
+        database=None,
+        derandomize="FUZZ_EXAMPLES" not in os.environ,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=schema_of(name)[path][method].as_strategy())
+    def ask(case: Case) -> None:
+        world.ask(case)
+
+    ask()
+
+
+LOGINS: list[tuple[str, str, dict[str, Any]]] = [
+    ("/tower/api/v2/authtoken/", "POST", {"body": {"username": USER, "password": "wrong"}}),
+    ("/netbox/api/users/tokens/provision/", "POST", {"body": {"username": USER, "password": "x"}}),
+    ("/nautobot/api/users/tokens/", "POST", {"body": {}}),
+    ("/nautobot/api/users/tokens/", "GET", {}),
+    ("/tower/api/v2/me/", "GET", {}),
+]
+BASIC = {"Authorization": "Basic " + base64.b64encode(f"{USER}:wrong".encode()).decode()}
+
+
+@pytest.mark.parametrize(("path", "method", "parts"), LOGINS)
+def test_a_guess_too_many_is_in_the_document(
+    path: str, method: str, parts: dict[str, Any], older: World
+) -> None:
+    """Where one can log in, the answer to who has failed too often stands there, too."""
+    node = Node(older.server.url)
+    media = {"media_type": "application/json"} if "body" in parts else {}
+    try:
+        case = schema_of("older")[path][method].Case(**parts, **media)
+        answers = [
+            case.call_and_validate(base_url=node.url, headers=BASIC, checks=CHECKS)
+            for _ in range(12)
+        ]
+    finally:
+        node.stop()
+
+    assert 429 == answers[-1].status_code
+
+
+@pytest.mark.parametrize("name", WORLDS)
+def test_the_document_is_what_the_node_gives(name: str, request: pytest.FixtureRequest) -> None:
     """A node hands out the very document that it is held to here, to anybody."""
-    node = request.getfixturevalue(world).node
+    node = request.getfixturevalue(name).node
 
     answer = node.http.get("/openapi.json")
 
     assert (200, "application/json") == (answer.status_code, answer.headers["content-type"])
-    assert described(settings) == answer.json()
+    assert described(WORLDS[name]) == answer.json()

@@ -109,7 +109,7 @@ def _get(summary: str, schema: Json, *parameters: Json) -> Json:
 def _write(summary: str, good: Mapping[str, Json], request: Json | None, *parameters: Json) -> Json:
     return api.operation(
         summary,
-        {**good, **rest.writing(s429="Throttled")},
+        {**good, **(rest.writing if request else rest.failures)(s429="Throttled")},
         security=LOGIN,
         parameters=[*parameters, VERSION, rest.FORMAT],
         request=request,

@@ -65,14 +65,14 @@ def read(sock, then: bytes = b"") -> bytes:
     return raw
 
 
-def same(one: bytes, other: bytes) -> bool:
-    """Equal but for the date, and for a second that may have passed between the two."""
+def same(one: bytes, other: bytes, late_s: int = 1) -> bool:
+    """Equal but for the date, and for the seconds that may have passed between the two."""
     left, right = SECONDS.findall(one), SECONDS.findall(other)
     cleaned = [SECONDS.sub(b"", DATE.sub(b"", raw)) for raw in (one, other)]
     return (
         cleaned[0] == cleaned[1]
         and len(left) == len(right)
-        and all(abs(int(a) - int(b)) <= 1 for a, b in zip(left, right, strict=True))
+        and all(abs(int(a) - int(b)) <= late_s for a, b in zip(left, right, strict=True))
     )
 
 

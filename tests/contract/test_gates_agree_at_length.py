@@ -41,6 +41,8 @@ CASES = int(os.environ.get("FUZZ_CASES", "100000"))
 SEEDS = range(5)
 KINDS = ("plain", "trusting")
 AT_ONCE = 100
+LATE_S = 600
+"""How much later a busy machine may come to the second gate."""
 DEFAULTS = [(b"date", b"Sun, 22 Nov 2026 00:00:00 GMT"), (b"server", b"uvicorn")]
 
 
@@ -168,10 +170,13 @@ class House:
         self.config.load()
         self.state: dict[str, Any] = {}
 
-    async def start(self) -> None:
-        """Connect to the store."""
+    async def __aenter__(self) -> House:
         self.state["limits"] = self.app.limits()
         self.state["gate"] = self.app._ground()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.app.house.aclose()
 
     async def say(self, kind: type[Limited], pieces: list[bytes]) -> bytes:
         """Everything that a new connection answers to *pieces*."""
@@ -199,18 +204,17 @@ async def test_the_same_stream_gets_the_same_bytes(
     server: Server, tokens: list[bytes], kind: str, seed: int
 ) -> None:
     """However it is cut, and whatever was asked before: nothing but the path taken differs."""
-    house, streams = House(server.url, SETTINGS[kind]), Streams(seed, tokens)
-    await house.start()
-    passed = 0
-    for _ in range(0, CASES // (len(KINDS) * len(SEEDS)), AT_ONCE):
-        made = [streams.make() for _ in range(AT_ONCE)]
-        fast = await asyncio.gather(*(house.say(Lane, pieces) for pieces in made))
-        slow = await asyncio.gather(*(house.say(Limited, pieces) for pieces in made))
-        for pieces, one, other in zip(made, fast, slow, strict=True):
-            assert same(other, one), f"{pieces!r}\nlane:    {one!r}\nwithout: {other!r}"
-            passed += b" 200 OK\r\n" in one
-    counts, shapes = house.state["gate"].counts.verdicts, house.state["gate"].shapes
-    await house.app.house.aclose()
+    streams = Streams(seed, tokens)
+    async with House(server.url, SETTINGS[kind]) as house:
+        passed = 0
+        for _ in range(0, CASES // (len(KINDS) * len(SEEDS)), AT_ONCE):
+            made = [streams.make() for _ in range(AT_ONCE)]
+            fast = await asyncio.gather(*(house.say(Lane, pieces) for pieces in made))
+            slow = await asyncio.gather(*(house.say(Limited, pieces) for pieces in made))
+            for pieces, one, other in zip(made, fast, slow, strict=True):
+                assert same(other, one, LATE_S), f"{pieces!r}\nlane:    {one!r}\nwithout: {other!r}"
+                passed += b" 200 OK\r\n" in one
+        counts, shapes = house.state["gate"].counts.verdicts, house.state["gate"].shapes
 
     assert passed > CASES // (len(KINDS) * len(SEEDS)) // 6, "most streams were nonsense"
     assert len(counts) > 4
@@ -219,15 +223,13 @@ async def test_the_same_stream_gets_the_same_bytes(
 
 async def test_every_answer_is_counted(server: Server, tokens: list[bytes]) -> None:
     """By its reason, and the time in Redis of those that asked there."""
-    house = House(server.url, {})
-    await house.start()
-    head = b"GET /authz/ext HTTP/1.1\r\nHost: a\r\n%b\r\n"
-    for text, times in ((tokens[0], 3), (b"0" * 40, 2), (b",", 4)):
-        for _ in range(times):
-            await house.say(Lane, [head % (b"Authorization: Token " + text + b"\r\n")])
-    await house.say(Lane, [head % b""])
-    counts = house.state["gate"].counts
-    await house.app.house.aclose()
+    async with House(server.url, {}) as house:
+        head = b"GET /authz/ext HTTP/1.1\r\nHost: a\r\n%b\r\n"
+        for text, times in ((tokens[0], 3), (b"0" * 40, 2), (b",", 4)):
+            for _ in range(times):
+                await house.say(Lane, [head % (b"Authorization: Token " + text + b"\r\n")])
+        await house.say(Lane, [head % b""])
+        counts = house.state["gate"].counts
 
     assert {b"ok": 3, b"unknown": 2, b"malformed": 4, b"missing": 1} == counts.verdicts
     assert 5 == sum(counts.latency)
@@ -242,15 +244,13 @@ SECRETS = [
 
 async def test_what_may_hold_a_secret_is_no_shape(server: Server, tokens: list[bytes]) -> None:
     """Nothing of a request is remembered that bears more than what everybody sends."""
-    house = House(server.url, SETTINGS["trusting"])
-    await house.start()
-    head = b"GET /authz/ext%b HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer %b\r\n%b\r\n"
-    for line in (*SECRETS, b"Accept: */*"):
-        await house.say(Lane, [head % (b"", b"s3cret", line + b"\r\n")])
-        await house.say(Lane, [head % (b"", tokens[0], line + b"\r\n")])
-    await house.say(Lane, [head % (b"?token=s3cret", b"s3cret", b"")])
-    remembered = house.state["gate"].shapes
-    await house.app.house.aclose()
+    async with House(server.url, SETTINGS["trusting"]) as house:
+        head = b"GET /authz/ext%b HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer %b\r\n%b\r\n"
+        for line in (*SECRETS, b"Accept: */*"):
+            await house.say(Lane, [head % (b"", b"s3cret", line + b"\r\n")])
+            await house.say(Lane, [head % (b"", tokens[0], line + b"\r\n")])
+        await house.say(Lane, [head % (b"?token=s3cret", b"s3cret", b"")])
+        remembered = house.state["gate"].shapes
 
     assert ["Accept: */*" in repr(key) for key in remembered] == [True]
     assert "s3cret" not in repr(remembered)
@@ -258,22 +258,18 @@ async def test_what_may_hold_a_secret_is_no_shape(server: Server, tokens: list[b
 
 async def test_what_is_remembered_of_shapes_is_bounded(server: Server, tokens: list[bytes]) -> None:
     """Thousands of agents are forgotten again, and long heads are not remembered at all."""
-    house = House(server.url, {})
-    await house.start()
-    head = (
-        b"GET /authz/ext HTTP/1.1\r\nHost: a\r\nAuthorization: Token %b\r\nUser-Agent: %b\r\n\r\n"
-    )
-    shapes = house.state["gate"].shapes
-    most = 0
-    for number in range(KEPT + 10):
-        await house.say(Lane, [head % (tokens[0], b"agent %d" % number)])
-        most = max(most, len(shapes))
-    before = len(shapes)
-    lines = b"Accept: */*\r\nVia: " + b"x" * 500 + b"\r\nOrigin: " + b"x" * 500
-    for name in (b"Accept-Language", b"Pragma", b"DNT"):
-        lines += b"\r\n" + name + b": " + b"x" * 490
-    await house.say(Lane, [head % (tokens[0], b"a\r\n" + lines)])
-    await house.app.house.aclose()
+    async with House(server.url, {}) as house:
+        head = b"GET /authz/ext HTTP/1.1\r\nHost: a\r\nAuthorization: Token %b\r\nUser-Agent: %b\r\n\r\n"
+        shapes = house.state["gate"].shapes
+        most = 0
+        for number in range(KEPT + 10):
+            await house.say(Lane, [head % (tokens[0], b"agent %d" % number)])
+            most = max(most, len(shapes))
+        before = len(shapes)
+        lines = b"Accept: */*\r\nVia: " + b"x" * 500 + b"\r\nOrigin: " + b"x" * 500
+        for name in (b"Accept-Language", b"Pragma", b"DNT"):
+            lines += b"\r\n" + name + b": " + b"x" * 490
+        await house.say(Lane, [head % (tokens[0], b"a\r\n" + lines)])
 
     assert most == KEPT
     assert before == len(shapes) < 20

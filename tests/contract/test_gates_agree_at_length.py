@@ -259,7 +259,8 @@ async def test_what_may_hold_a_secret_is_no_shape(server: Server, tokens: list[b
 async def test_what_is_remembered_of_shapes_is_bounded(server: Server, tokens: list[bytes]) -> None:
     """Thousands of agents are forgotten again, and long heads are not remembered at all."""
     async with House(server.url, {}) as house:
-        head = b"GET /authz/ext HTTP/1.1\r\nHost: a\r\nAuthorization: Token %b\r\nUser-Agent: %b\r\n\r\n"
+        first = b"GET /authz/ext HTTP/1.1\r\nHost: a\r\nAuthorization: Token %b\r\n"
+        head = first + b"User-Agent: %b\r\n\r\n"
         shapes = house.state["gate"].shapes
         most = 0
         for number in range(KEPT + 10):

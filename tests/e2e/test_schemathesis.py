@@ -35,7 +35,7 @@ from tests.e2e.conftest import PASSWORD, prepare
 from tests.nodes import Node, environment, tokenhouse
 from tests.servers import NEWEST, Server
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "8"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "10"))
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
@@ -65,8 +65,13 @@ NEWER = {
     "TOKENHOUSE_GATE__QUERY": "true",
     "TOKENHOUSE_GATE__REASON_HEADER": "true",
 }
-
-WORLDS = {"older": OLDER, "newer": NEWER}
+CLOSED = {
+    **OLDER,
+    "TOKENHOUSE_DIALECTS__ENABLED": "netbox",
+    "TOKENHOUSE_DIALECTS__NETBOX__SHOW_KEY": "once",
+    "TOKENHOUSE_DIALECTS__NETBOX__LOGIN_REQUIRED": "true",
+}
+WORLDS = {"older": OLDER, "newer": NEWER, "closed": CLOSED}
 
 
 def described(settings: Mapping[str, str]) -> dict[str, Any]:
@@ -174,6 +179,12 @@ def older() -> Iterator[World]:
 def newer() -> Iterator[World]:
     """A node where everything that can be said otherwise is, and Nautobot owns the root."""
     yield from world_of(NEWER)
+
+
+@pytest.fixture(scope="session")
+def closed() -> Iterator[World]:
+    """A node of NetBox 3.3 alone, where keys are shown once and nobody unknown sees a thing."""
+    yield from world_of(CLOSED)
 
 
 def operations() -> Iterator[Any]:

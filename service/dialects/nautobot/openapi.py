@@ -30,14 +30,15 @@ COLUMNS = {
 def describe(config: Config) -> Described:
     """Everything below ``/api/``."""
     shared = rest.components()
-    own = _schemas(once=config.dialects.nautobot.show_key == "once")
+    once = config.dialects.nautobot.show_key == "once"
+    own = _schemas(once=once)
     return Described(
         title="Nautobot 1.3 and 1.4: tokens",
         paths={
             "/api/": _reading("API Root", api.LINKS, ANYBODY),
             "/api/status/": _reading("Status", api.ref("NautobotStatus"), TOKEN),
             "/api/users/": _reading("Users", api.LINKS, ANYBODY),
-            "/api/users/tokens/": _tokens(),
+            "/api/users/tokens/": _tokens(once=once),
             "/api/users/tokens/{id}/": _token(),
         },
         components={**shared, "schemas": {**shared["schemas"], **own}},
@@ -58,8 +59,10 @@ def _reading(name: str, schema: Json, security: list[Json]) -> Json:
     return api.reading(get, rest.options(name, security, VERSION))
 
 
-def _tokens() -> Json:
-    get = _get("One's own tokens", rest.envelope(api.ref("NautobotTokenPart")), *_selecting())
+def _tokens(*, once: bool) -> Json:
+    """*once* is whether keys are shown only once, and then nobody searches in them."""
+    listed = rest.envelope(api.ref("NautobotTokenPart"))
+    get = _get("One's own tokens", listed, *_selecting(("key",) if once else ()))
     entries = rest.entries(api.ref("NautobotTokenChange"))
     changed = api.many(api.ref("NautobotTokenShown"))
     change = _write("Change several tokens", {"200": api.answer("Those found.", changed)}, entries)
@@ -116,13 +119,13 @@ def _write(summary: str, good: Mapping[str, Json], request: Json | None, *parame
     )
 
 
-def _selecting() -> list[Json]:
+def _selecting(whole: tuple[str, ...]) -> list[Json]:
     return [
         *rest.PAGING,
         rest.BRIEF,
         api.query("q", "Only with this in the description."),
         api.query("id", "Only the token with this id.", UUID),
-        *rest.selecting(COLUMNS),
+        *rest.selecting(COLUMNS, whole=whole),
     ]
 
 

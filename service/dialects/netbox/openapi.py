@@ -22,11 +22,12 @@ def describe(config: Config) -> Described:
     """Everything below ``/api/``."""
     settings = config.dialects.netbox
     new = settings.contract == texts.NEW
+    masked = settings.show_key == "once" and not new
     paths = {
         "/api/": _map(about.ROOT, new=new),
         "/api/status/": _reading(about.STATUS, api.ref("NetboxStatus"), new=new),
         "/api/users/": _map(about.USERS, new=new),
-        "/api/users/tokens/": _tokens(new=new),
+        "/api/users/tokens/": _tokens(new=new, masked=masked),
         "/api/users/tokens/{id}/": _token(new=new),
         "/api/users/tokens/provision/": _provision(new=new),
         "/api/users/users/": _users(new=new),
@@ -36,7 +37,7 @@ def describe(config: Config) -> Described:
         check = _reading(about.CHECK, api.ref("NetboxUser"), new=new)
         paths["/api/authentication-check/"] = check
     shared = rest.components()
-    own = _schemas(new=new, masked=settings.show_key == "once")
+    own = _schemas(new=new, masked=masked)
     return Described(
         title=f"NetBox {settings.contract}: tokens",
         paths=paths,
@@ -74,8 +75,10 @@ def _map(view: View, *, new: bool) -> Json:
     return _reading(view, api.LINKS, new=new)
 
 
-def _tokens(*, new: bool) -> Json:
-    parameters = [*rest.PAGING, *_chosen(new=new), *rest.selecting(_columns(new=new))]
+def _tokens(*, new: bool, masked: bool) -> Json:
+    """*masked* is whether keys are shown only once, and then nobody searches in them."""
+    columns = rest.selecting(_columns(new=new), whole=("key",) if masked else ())
+    parameters = [*rest.PAGING, *_chosen(new=new), *columns]
     found = api.ref("NetboxTokenPart")
     get = _get(
         "The tokens that one may see", rest.envelope(found, counted=not new), *parameters, new=new
@@ -203,12 +206,12 @@ def _full_or_brief() -> Json:
 
 
 def _schemas(*, new: bool, masked: bool) -> dict[str, Json]:
-    """*masked* is whether the older contract shows a key only once."""
+    """*masked* is whether a key is shown only when its token is made."""
     shown = _newer_members() if new else _members()
     made = {**shown, "token": api.TEXT} if new else shown
     # The newer contract shows the members that are asked for, whatever these are.
     least = () if new else [name for name in shape.BRIEF if not (masked and name == "key")]
-    always = [name for name in shown if not (masked and not new and name == "key")]
+    always = [name for name in shown if not (masked and name == "key")]
     said = _newer_said() if new else _said()
     wanted = {"user": _reference(), **said}
     return {

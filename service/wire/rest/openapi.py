@@ -105,12 +105,15 @@ def numbered(schema: Json, identity: Json) -> Json:
     return {**schema, "properties": properties, "required": ["id"]}
 
 
-def selecting(columns: Mapping[str, Kind]) -> list[Json]:
-    """The parameters that select by *columns*, each with every lookup of its kind."""
+def selecting(columns: Mapping[str, Kind], *, whole: Sequence[str] = ()) -> list[Json]:
+    """The parameters that select by *columns*, each with every lookup of its kind.
+
+    Those of *whole* are compared as a whole only.
+    """
     return [
         api.query("__".join(filter(None, (name, lookup))), f"Select by {name}.", _of(kind, lookup))
         for name, kind in columns.items()
-        for lookup in ("", *lookups_of(Column(kind, str)))
+        for lookup in ("", *lookups_of(Column(kind, str, lookups=name not in whole)))
     ]
 
 

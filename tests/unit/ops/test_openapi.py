@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pkgutil import iter_modules
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -13,9 +14,12 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from service.app import App
-from service.config import load
+from service.config import DIALECTS, load
+from service.dialects.nautobot import listing
+from service.dialects.netbox import rows as netbox_rows
 from service.gate.question import MOUNTS
 from service.ops.openapi import METHODS
+from service.wire.rest.filters import Column, lookups_of
 
 NEWER = {
     "TOKENHOUSE_DIALECTS__USERS_TOKENS": "nautobot",
@@ -33,7 +37,6 @@ CONFIGS: Mapping[str, Mapping[str, str]] = {
     "tower alone": {"TOKENHOUSE_DIALECTS__ENABLED": "tower"},
     "nautobot alone": {"TOKENHOUSE_DIALECTS__ENABLED": "nautobot"},
 }
-DIALECTS = ("tower", "netbox", "nautobot")
 NOWHERE = "ELSEWHERE"
 """A view that is no resource: what is told of those of the product that are not here."""
 
@@ -97,6 +100,41 @@ async def test_every_view_is_in_it_with_its_methods(name: str, config: str) -> N
         if view is not None:
             methods = {method.upper() for method in made["paths"][path]}
             assert set(view.handlers) == methods, path
+
+
+FIXED = {
+    "netbox": {"brief", "fields", "omit", "q", "ordering", "start", "limit", "offset", "format"},
+    "nautobot": {"brief", "q", "limit", "offset", "format", "api_version"},
+}
+"""What a list is asked besides what selects its rows."""
+
+
+def columns(name: str, *, new: bool, show_key: str) -> Mapping[str, Column[Any]]:
+    """What the dialect *name* selects tokens by."""
+    settings = SimpleNamespace(show_key=show_key)
+    call: Any = SimpleNamespace(new=new, settings=settings, service=SimpleNamespace(tokens=None))
+    if name == "netbox":
+        return netbox_rows.columns(call, [])
+    return listing.columns(call)
+
+
+@pytest.mark.parametrize("show_key", ["always", "once"])
+@pytest.mark.parametrize("contract", ["3.3", "4.6"])
+@pytest.mark.parametrize("name", FIXED)
+async def test_what_a_list_is_selected_by_is_in_it(name: str, contract: str, show_key: str) -> None:
+    """Every column with every lookup that there is, and none that there is not."""
+    section = f"TOKENHOUSE_DIALECTS__{name.upper()}__"
+    chosen = {"TOKENHOUSE_DIALECTS__NETBOX__CONTRACT": contract, section + "SHOW_KEY": show_key}
+    made = await document(chosen)
+    get = made["paths"][f"/{name}/api/users/tokens/"]["get"]
+    found = columns(name, new=contract == "4.6", show_key=show_key)
+    wanted = {
+        f"{column}__{lookup}".removesuffix("__")
+        for column, one in found.items()
+        for lookup in ("", *lookups_of(one))
+    }
+
+    assert wanted == {each["name"] for each in get["parameters"]} - FIXED[name]
 
 
 async def test_who_owns_the_root_is_said() -> None:

@@ -13,6 +13,7 @@ JSON = "application/json"
 
 TEXT: Json = {"type": "string"}
 WHOLE: Json = {"type": "integer"}
+NUMBER: Json = {"type": "integer", "format": "int64", "minimum": 0, "maximum": 2**53 - 1}
 TRUTH: Json = {"type": "boolean"}
 URL: Json = {"type": "string", "format": "uri-reference"}
 MOMENT: Json = {"type": "string", "format": "date-time"}

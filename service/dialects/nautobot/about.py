@@ -6,9 +6,9 @@ import platform
 
 from service.dialects.nautobot.texts import DJANGO_VERSION, NAUTOBOT_VERSION, PARSES
 from service.dialects.nautobot.view import Call, Handler, View
+from service.wire.reply import Reply
 from service.wire.rest.metadata import described
 from service.wire.rest.refusal import NotFound
-from service.wire.rest.reply import Reply
 
 
 async def root(call: Call) -> Reply:

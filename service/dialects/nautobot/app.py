@@ -6,7 +6,6 @@ import logging
 from collections.abc import Mapping
 
 from starlette.requests import ClientDisconnect, Request
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.dialects.nautobot import about, bulk, texts, tokens
 from service.dialects.nautobot.auth import authenticate
@@ -17,6 +16,7 @@ from service.wire.caller import caller_of
 from service.wire.dialect import Service
 from service.wire.headers import encoded, location
 from service.wire.log import trace
+from service.wire.reply import Reply, Wire, application
 from service.wire.rest.accept import MEDIA, Accepted, accepted
 from service.wire.rest.refusal import (
     BROKEN,
@@ -28,7 +28,7 @@ from service.wire.rest.refusal import (
     NotFound,
     reply_to,
 )
-from service.wire.rest.reply import JSON, Reply, Wire, render
+from service.wire.rest.reply import JSON, render
 
 log = logging.getLogger("tokenhouse.nautobot")
 
@@ -83,23 +83,6 @@ ELSEWHERE = tuple(f"/api/{name}/" for name in texts.APPS)
 
 class TwoVersions(TokenhouseError):
     """The header asks for one version, the query for another."""
-
-
-def build(service: Service) -> ASGIApp:
-    """Nautobot over *service*."""
-
-    async def nautobot(scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
-        try:
-            wire = await respond(service, request)
-        except ClientDisconnect:
-            return
-        start = {"status": wire.status, "headers": wire.headers}
-        await send({"type": "http.response.start", **start})
-        body = b"" if request.method == "HEAD" else wire.body
-        await send({"type": "http.response.body", "body": body})
-
-    return nautobot
 
 
 def find(path: str) -> tuple[View, str, str] | None:
@@ -206,3 +189,7 @@ def _nowhere() -> Wire:
         "Content-Length": str(len(NOWHERE)),
     }
     return Wire(404, encoded(headers), NOWHERE)
+
+
+build = application(respond)
+"""Nautobot over *service*."""

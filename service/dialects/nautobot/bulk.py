@@ -21,10 +21,10 @@ from service.dialects.nautobot.tokens import (
 from service.dialects.nautobot.view import Call
 from service.errors import TokenhouseError
 from service.model import Issued, Token
+from service.wire.reply import Reply
 from service.wire.rest.bulk import each, numbered
 from service.wire.rest.metadata import described
 from service.wire.rest.refusal import Invalid, NotFound
-from service.wire.rest.reply import Reply
 
 MOST = 1000
 """Tokens that one request may be about."""

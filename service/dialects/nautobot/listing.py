@@ -12,11 +12,11 @@ from service.dialects.nautobot.own import Own
 from service.dialects.nautobot.shape import uuid_of
 from service.dialects.nautobot.view import Call
 from service.model import Token
+from service.wire.reply import Reply
 from service.wire.rest.filters import Column, Kind, query_of, select
 from service.wire.rest.links import absolute
 from service.wire.rest.pages import Page
 from service.wire.rest.refusal import Invalid
-from service.wire.rest.reply import Reply
 
 UNFILTERED = frozenset({"api_version", "brief", "format", "limit", "offset"})
 NO_FILTERS = UNFILTERED | {"q"}

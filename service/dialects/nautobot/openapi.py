@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from service.config import Config
 from service.dialects.nautobot import texts
+from service.dialects.nautobot.fields import DIFFERENT
 from service.dialects.nautobot.shape import BRIEF, DESCRIPTION_LENGTH, KEY_LENGTH
 from service.dialects.nautobot.tokens import NAME
 from service.wire import openapi as api
@@ -82,7 +83,7 @@ def _make() -> Json:
     made = api.ref("NautobotToken")
     headers = {**rest.LOCATION, **rest.REPLICAS}
     answer = api.answer("With the key.", api.either(made, api.many(made)), headers)
-    wanted = rest.body(api.ref("NautobotTokenSaid"), FORM, MULTIPART, lists=True)
+    wanted = rest.body(api.ref("NautobotTokenWanted"), FORM, MULTIPART, lists=True)
     return _write("Make a token, or several", {"201": answer}, wanted)
 
 
@@ -137,13 +138,14 @@ def _schemas(*, once: bool) -> dict[str, Json]:
     members = _members()
     always = [name for name in members if not (once and name == "key")]
     brief = [name for name in BRIEF if name in always]
-    said = _wanted()
+    said = api.record(_said(), (), closed=False)
     return {
         "NautobotStatus": _status(),
         "NautobotToken": api.record(members),
         "NautobotTokenShown": api.record(members, always),
         "NautobotTokenPart": api.record(members, brief),
         "NautobotTokenSaid": said,
+        "NautobotTokenWanted": api.record({**_said(), "key": _key()}, (), closed=False),
         "NautobotTokenChange": rest.numbered(said, UUID),
     }
 
@@ -171,15 +173,19 @@ def _members() -> dict[str, Json]:
     }
 
 
-def _wanted() -> Json:
+def _said() -> dict[str, Json]:
     """What a client may say of a token."""
-    return api.record(
-        {
-            "expires": api.nullable(api.MOMENT),
-            "key": api.short(KEY_LENGTH, KEY_LENGTH),
-            "write_enabled": api.TRUTH,
-            "description": api.short(DESCRIPTION_LENGTH),
-        },
-        (),
-        closed=False,
-    )
+    return {
+        "expires": api.nullable(api.MOMENT),
+        "write_enabled": api.TRUTH,
+        "description": api.short(DESCRIPTION_LENGTH),
+    }
+
+
+def _key() -> Json:
+    """A key that the client chooses, where it may."""
+    return {
+        "type": "string",
+        "pattern": f"^[!-~]{{{KEY_LENGTH}}}$",
+        "description": f"At least {DIFFERENT} different characters.",
+    }

@@ -16,9 +16,9 @@ from service.errors import (
     UserDisabled,
 )
 from service.model import Issued, Level, Life, Token
+from service.wire.reply import Reply
 from service.wire.rest.metadata import described
 from service.wire.rest.refusal import Denied, Invalid, NotFound
-from service.wire.rest.reply import Reply
 
 NAME = "Token"
 

@@ -14,9 +14,9 @@ from service.dialects.nautobot.texts import PARSES
 from service.model import User
 from service.wire.caller import Caller
 from service.wire.dialect import Service
+from service.wire.reply import Reply
 from service.wire.rest.data import read_data
 from service.wire.rest.links import origin
-from service.wire.rest.reply import Reply
 
 BRIEF = ("true", "1")
 

@@ -14,8 +14,8 @@ from service.dialects.netbox.view import (
     known_where_required,
     reading,
 )
+from service.wire.reply import Reply
 from service.wire.rest.refusal import NotFound
-from service.wire.rest.reply import Reply
 
 APPS = ("config", "groups", "permissions", "tokens", "users")
 """What the map of users has always listed, though not all of it is here."""

@@ -6,7 +6,6 @@ import logging
 import uuid
 
 from starlette.requests import ClientDisconnect, Request
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.dialects.netbox import about, texts, tokens, users
 from service.dialects.netbox.auth import authenticate
@@ -18,6 +17,7 @@ from service.wire.caller import caller_of
 from service.wire.dialect import Service
 from service.wire.headers import joined, location
 from service.wire.log import trace
+from service.wire.reply import Reply, Wire, application
 from service.wire.rest.accept import Accepted, accepted
 from service.wire.rest.refusal import (
     BROKEN,
@@ -26,7 +26,7 @@ from service.wire.rest.refusal import (
     NotAllowed,
     reply_to,
 )
-from service.wire.rest.reply import JSON, Reply, Wire, render
+from service.wire.rest.reply import JSON, render
 
 log = logging.getLogger("tokenhouse.netbox")
 
@@ -43,23 +43,6 @@ VARY_ELSEWHERE = "Origin"
 NEWER_VARY = "HX-Request, Accept-Language, Cookie, origin"
 
 ELSEWHERE = tuple(f"api/{name}/" for name in texts.APPS)
-
-
-def build(service: Service) -> ASGIApp:
-    """NetBox over *service*."""
-
-    async def netbox(scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
-        try:
-            wire = await respond(service, request)
-        except ClientDisconnect:
-            return
-        start = {"status": wire.status, "headers": wire.headers}
-        await send({"type": "http.response.start", **start})
-        body = b"" if request.method == "HEAD" else wire.body
-        await send({"type": "http.response.body", "body": body})
-
-    return netbox
 
 
 def find(path: str, *, new: bool) -> tuple[View, str] | None:
@@ -174,3 +157,7 @@ def _moved(request: Request, *, new: bool) -> Reply:
     scope = request.scope
     to = location(scope.get("root_path", ""), scope["path"], "/", query=scope["query_string"])
     return Reply(301, None, {"Location": to, "Content-Type": "text/html; charset=utf-8"})
+
+
+build = application(respond)
+"""NetBox over *service*."""

@@ -6,7 +6,12 @@ from collections.abc import Mapping
 
 from service.config import Config
 from service.dialects.netbox import about, provision, shape, texts, tokens, users
-from service.dialects.netbox.fields import DESCRIPTION_SIZE, KEY_SIZE, MOST_NETWORKS
+from service.dialects.netbox.fields import (
+    DESCRIPTION_SIZE,
+    KEY_SIZE,
+    LEAST_DIFFERENT,
+    MOST_NETWORKS,
+)
 from service.dialects.netbox.view import View
 from service.wire import openapi as api
 from service.wire.openapi import Described, Json
@@ -14,7 +19,7 @@ from service.wire.rest import openapi as rest
 from service.wire.rest.filters import Kind
 from service.wire.rest.reply import MULTIPART
 
-NUMBER = api.part("id", "The number of it.", {"type": "integer", "minimum": 0})
+NUMBER = api.part("id", "The number of it.", api.NUMBER)
 WRITES = ("put", "patch", "delete")
 
 
@@ -85,7 +90,7 @@ def _tokens(*, new: bool, masked: bool) -> Json:
     )
     entries = rest.entries(api.ref("NetboxTokenChange"))
     changed = {"200": api.answer("Those that were found.", api.many(api.ref("NetboxTokenShown")))}
-    gone = rest.entries(api.record({"id": api.WHOLE}, closed=False))
+    gone = rest.entries(api.record({"id": api.NUMBER}, closed=False))
     change = _change("Change several tokens, all or none", changed, entries, new=new)
     return {
         "get": get,
@@ -149,7 +154,7 @@ def _chosen(*, new: bool) -> list[Json]:
         api.query("q", "Only with this in the user's name or the description."),
         api.query("ordering", "Members to sort by, by commas; - before one turns it round."),
     ]
-    start = [api.query("start", "Only from this number on, uncounted.", api.WHOLE)]
+    start = [api.query("start", "Only from this number on, uncounted.", api.NUMBER)]
     return [rest.BRIEF, *(members if new else ()), *order, *(start if new else ())]
 
 
@@ -212,16 +217,16 @@ def _schemas(*, new: bool, masked: bool) -> dict[str, Json]:
     # The newer contract shows the members that are asked for, whatever these are.
     least = () if new else [name for name in shape.BRIEF if not (masked and name == "key")]
     always = [name for name in shown if not (masked and name == "key")]
-    said = _newer_said() if new else _said()
-    wanted = {"user": _reference(), **said}
+    said = {"user": _reference(), **(_newer_said() if new else _said())}
+    wanted = {**said, "token" if new else "key": _key(new=new)}
     return {
         "NetboxStatus": _status(new=new),
         "NetboxTokenShown": api.record(shown, always),
         "NetboxTokenMade": api.record(made),
         "NetboxTokenPart": api.record(shown, least),
-        "NetboxTokenSaid": api.record(wanted, (), closed=False),
+        "NetboxTokenSaid": api.record(said, (), closed=False),
         "NetboxTokenWanted": api.record(wanted, ("user",), closed=False),
-        "NetboxTokenChange": rest.numbered(api.record(wanted, (), closed=False), api.WHOLE),
+        "NetboxTokenChange": rest.numbered(api.record(said, (), closed=False), api.NUMBER),
         "NetboxLogin": _login(said),
         "NetboxUser": _whole_user(new=new),
         "NetboxUserNested": api.record(_nested()),
@@ -242,7 +247,7 @@ def _status(*, new: bool) -> Json:
 
 def _members() -> dict[str, Json]:
     return {
-        "id": api.WHOLE,
+        "id": api.NUMBER,
         "url": api.URL,
         "display": api.TEXT,
         "user": api.ref("NetboxUserNested"),
@@ -270,7 +275,6 @@ def _said() -> dict[str, Json]:
     """What a client may say of a token."""
     return {
         "expires": api.nullable(api.MOMENT),
-        "key": api.short(KEY_SIZE, KEY_SIZE),
         "write_enabled": api.TRUTH,
         "description": api.short(DESCRIPTION_SIZE),
         "allowed_ips": api.many(_network(), maxItems=MOST_NETWORKS),
@@ -278,35 +282,44 @@ def _said() -> dict[str, Json]:
 
 
 def _network() -> Json:
-    return {"type": "string", "description": "An address, or a network without host bits."}
+    network = {
+        "type": "string",
+        "pattern": "^[0-9A-Fa-f:.]+/[0-9]{1,3}$",
+        "description": "A network, without bits behind its prefix.",
+    }
+    address = ({"type": "string", "format": form} for form in ("ipv4", "ipv6"))
+    return api.either(*address, network)
+
+
+def _key(*, new: bool) -> Json:
+    """A key that the client chooses, where it may."""
+    letters = "0-9A-Za-z" if new else "!-~"
+    return {
+        "type": "string",
+        "pattern": f"^[{letters}]{{{KEY_SIZE}}}$",
+        "description": f"At least {LEAST_DIFFERENT} different characters.",
+    }
 
 
 def _newer_said() -> dict[str, Json]:
-    said = _said()
     version = {"type": "integer", "enum": [1, 2], "default": 2}
-    return {
-        **said,
-        "token": said["key"],
-        "key": {**api.TEXT, "readOnly": True},
-        "version": version,
-        "enabled": {"type": "boolean", "const": True},
-    }
+    return {**_said(), "version": version, "enabled": {"type": "boolean", "const": True}}
 
 
 def _reference() -> Json:
     """A user by number, or by one attribute."""
     by_name = api.record({"username": api.short(150, 1)})
-    return api.either(api.WHOLE, api.record({"id": api.WHOLE}), by_name)
+    return api.either(api.NUMBER, api.record({"id": api.NUMBER}), by_name)
 
 
 def _login(said: Mapping[str, Json]) -> Json:
     pair = {"username": api.short(150, 1), "password": api.short(1024, 1)}
-    free = {name: schema for name, schema in said.items() if name not in ("key", "token")}
+    free = {name: schema for name, schema in said.items() if name != "user"}
     return api.record({**pair, **free}, pair, closed=False)
 
 
 def _nested() -> dict[str, Json]:
-    return {"id": api.WHOLE, "url": api.URL, "display": api.TEXT, "username": api.TEXT}
+    return {"id": api.NUMBER, "url": api.URL, "display": api.TEXT, "username": api.TEXT}
 
 
 def _whole_user(*, new: bool) -> Json:

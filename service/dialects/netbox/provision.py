@@ -15,9 +15,10 @@ from service.dialects.netbox.view import Call, View, anybody, describe
 from service.errors import BadCredentials, TokenhouseError
 from service.model import Issued
 from service.wire.log import shown
+from service.wire.reply import Reply
 from service.wire.rest.fields import Reader, Wrong, an_object, plain_text
 from service.wire.rest.refusal import Denied, Forbidden
-from service.wire.rest.reply import JSON, MULTIPART, Reply
+from service.wire.rest.reply import JSON, MULTIPART
 
 log = logging.getLogger("tokenhouse.login")
 

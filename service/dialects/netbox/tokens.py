@@ -20,12 +20,13 @@ from service.dialects.netbox.view import (
 )
 from service.errors import NoSuchToken
 from service.wire.log import shown
+from service.wire.reply import Reply
 from service.wire.rest import bulk
 from service.wire.rest.fields import whole
 from service.wire.rest.links import absolute
 from service.wire.rest.pages import MOST, Page, number
 from service.wire.rest.refusal import Invalid, NotFound
-from service.wire.rest.reply import JSON, MULTIPART, Reply
+from service.wire.rest.reply import JSON, MULTIPART
 
 log = logging.getLogger("tokenhouse.netbox")
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from service.dialects.netbox import shape, texts
 from service.dialects.netbox.view import Call, View, reading, turned_away
 from service.model import User
+from service.wire.reply import Reply
 from service.wire.rest.filters import Column, Kind, ordered, query_of, select
 from service.wire.rest.links import absolute
 from service.wire.rest.pages import Page, number
 from service.wire.rest.refusal import NotFound
-from service.wire.rest.reply import Reply
 
 VIEW_USERS = "users.view_user"
 NAMED = "users.user"

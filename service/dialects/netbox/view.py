@@ -14,11 +14,11 @@ from service.dialects.netbox import texts
 from service.model import User
 from service.wire.caller import Caller
 from service.wire.dialect import Service
+from service.wire.reply import Reply
 from service.wire.rest import metadata
 from service.wire.rest.data import read_data
 from service.wire.rest.links import origin
 from service.wire.rest.refusal import NO_CREDENTIALS, Denied, Forbidden
-from service.wire.rest.reply import Reply
 
 ACTION = {
     "GET": "view",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from service.dialects.tower.reply import Reply
 from service.dialects.tower.texts import ANSIBLE_VERSION, TOWER_VERSION, VERSIONS
 from service.dialects.tower.view import Call, View, reading
+from service.wire.reply import Reply
 
 LISTED = ("authtoken", "ping", "config", "me", "users")
 

@@ -9,13 +9,12 @@ from dataclasses import replace
 from http import HTTPStatus
 
 from starlette.requests import ClientDisconnect, Request
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.dialects.tower import about, texts, users
 from service.dialects.tower.auth import authenticate
 from service.dialects.tower.authtoken import AUTHTOKEN, timeout_of
 from service.dialects.tower.refusal import Denied, denied, reply_to
-from service.dialects.tower.reply import MEDIA, VARY_MOVED, Reply, Wire, render
+from service.dialects.tower.reply import MEDIA, VARY_MOVED, render
 from service.dialects.tower.view import Call, View
 from service.errors import StoreDown, TokenhouseError
 from service.wire.caller import caller_of
@@ -23,6 +22,7 @@ from service.wire.dialect import Service
 from service.wire.headers import joined, location
 from service.wire.log import trace
 from service.wire.negotiate import Choice, choose
+from service.wire.reply import Reply, Wire, application
 
 log = logging.getLogger("tokenhouse.tower")
 
@@ -34,23 +34,6 @@ VIEWS: Mapping[str, View] = {
     "me": users.ME,
     "users": users.USERS,
 }
-
-
-def build(service: Service) -> ASGIApp:
-    """Tower over *service*."""
-
-    async def tower(scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
-        try:
-            wire = await respond(service, request)
-        except ClientDisconnect:
-            return
-        start = {"status": wire.status, "headers": wire.headers}
-        await send({"type": "http.response.start", **start})
-        body = b"" if request.method == "HEAD" else wire.body
-        await send({"type": "http.response.body", "body": body})
-
-    return tower
 
 
 def find(path: str) -> tuple[View, str, str] | None:
@@ -145,3 +128,7 @@ def _timeout(service: Service, request: Request) -> dict[str, str]:
     """What Tower's web page sets its clock by: for its own way to send a token, right or not."""
     sent = joined(request.headers, "x-auth-token").strip(" ,")
     return {"Auth-Token-Timeout": timeout_of(service)} if sent else {}
+
+
+build = application(respond)
+"""Tower over *service*."""

@@ -12,7 +12,7 @@ from service.dialects.tower import texts
 from service.dialects.tower.credential import revocable
 from service.dialects.tower.fields import FACTS, Fields
 from service.dialects.tower.refusal import reply_to
-from service.dialects.tower.reply import JSON, Reply
+from service.dialects.tower.reply import JSON
 from service.dialects.tower.shape import moment
 from service.dialects.tower.view import Call, View, describe
 from service.errors import BadCredentials, Refusal, TokenhouseError
@@ -21,6 +21,7 @@ from service.wire.body import BadBody, media_type, parse_form, parse_json, read
 from service.wire.dialect import Service
 from service.wire.headers import joined
 from service.wire.log import shown
+from service.wire.reply import Reply
 
 log = logging.getLogger("tokenhouse.login")
 

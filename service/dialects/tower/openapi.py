@@ -49,7 +49,7 @@ def _below(*, basic: bool) -> Mapping[str, Json]:
         "users/{id}/": _protected(
             users.USER,
             "TowerUser",
-            api.part("id", "The number of a user.", {"type": "integer", "minimum": 0}),
+            api.part("id", "The number of a user.", api.NUMBER),
             basic=basic,
         ),
     }
@@ -121,9 +121,9 @@ def _authtoken() -> Json:
 
 
 def _filters() -> list[Json]:
-    kinds = {"id": api.WHOLE, "is_superuser": api.TRUTH}
+    kinds = {"id": api.NUMBER, "is_superuser": api.TRUTH}
     size = {"type": "integer", "minimum": 1, "maximum": MAX_PAGE_SIZE, "default": PAGE_SIZE}
-    page = api.either({"type": "integer", "minimum": 1}, api.one_of("last"))
+    page = api.either({**api.NUMBER, "minimum": 1}, api.one_of("last"))
     return [
         api.query("page", "Which page of the list.", page),
         api.query("page_size", "Entries of a page.", size),
@@ -218,7 +218,7 @@ def _user() -> Json:
     texts_of = ("username", "first_name", "last_name", "email", "ldap_dn")
     return api.record(
         {
-            "id": api.WHOLE,
+            "id": api.NUMBER,
             "type": api.one_of("user"),
             "url": api.URL,
             **fixed,

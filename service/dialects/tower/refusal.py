@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from service.dialects.tower import texts
-from service.dialects.tower.reply import JSON, Reply
+from service.dialects.tower.reply import JSON
 from service.errors import (
     Busy,
     ClientAddressUnknown,
@@ -16,6 +16,7 @@ from service.errors import (
 )
 from service.wire import json
 from service.wire.body import BadBody
+from service.wire.reply import Reply
 
 _BEFORE = {
     400: texts.NOT_UNDERSTOOD,

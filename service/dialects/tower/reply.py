@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any
 
 from service.wire import json
 from service.wire.headers import encoded
 from service.wire.negotiate import Choice
+from service.wire.reply import Reply, Wire
 
 JSON = "application/json"
 HTML = "text/html"
@@ -18,29 +17,6 @@ MEDIA = {"json": JSON, "api": HTML}
 
 VARY = "Accept, Accept-Language, Cookie"
 VARY_MOVED = "Accept-Language, Cookie"
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What is said: *body* is JSON to be, None for no content at all."""
-
-    status: int
-    body: Any = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-    @classmethod
-    def detail(cls, status: int, text: str, headers: Mapping[str, str] | None = None) -> Reply:
-        """The shape of nearly every error."""
-        return cls(status, {"detail": text}, headers or {})
-
-
-@dataclass(frozen=True, slots=True)
-class Wire:
-    """A reply as ASGI sends it."""
-
-    status: int
-    headers: list[tuple[bytes, bytes]]
-    body: bytes
 
 
 def render(reply: Reply, choice: Choice | None, common: Mapping[str, str]) -> Wire:

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 from service.dialects.tower import shape, texts
 from service.dialects.tower.refusal import Invalid, NotFound
-from service.dialects.tower.reply import Reply
 from service.dialects.tower.view import Call, View, reading
 from service.errors import BadName, NoSuchUser
 from service.model import User
+from service.wire.reply import Reply
 
 FILTERS = ("id", "username", "first_name", "last_name", "email", "is_superuser")
 PAGING = ("page", "page_size")

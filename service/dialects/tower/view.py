@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
-from service.dialects.tower.reply import MEDIA, Reply
+from service.dialects.tower.reply import MEDIA
 from service.model import User
 from service.wire.caller import Caller
 from service.wire.dialect import Service
+from service.wire.reply import Reply
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,8 +13,8 @@ from service.wire.rest.pages import MOST
 
 FORMAT = api.query("format", "The form of the answer; both are JSON.", api.one_of(*MEDIA))
 PAGING = (
-    api.query("limit", f"Entries of a part, at most {MOST}; 0 is as many as may be.", api.WHOLE),
-    api.query("offset", "Entries before the part.", {"type": "integer", "minimum": 0}),
+    api.query("limit", f"Entries of a part, at most {MOST}; 0 is as many as may be.", api.NUMBER),
+    api.query("offset", "Entries before the part.", api.NUMBER),
 )
 BRIEF = api.query("brief", "Whether only the most important members are wanted.", api.TEXT)
 REPLICAS = {
@@ -25,7 +25,7 @@ REPLICAS = {
 LOCATION = {"Location": api.header("Where the new one is.", api.URL, always=False)}
 _VALUES: Mapping[Kind, Json] = {
     Kind.TEXT: api.TEXT,
-    Kind.NUMBER: api.WHOLE,
+    Kind.NUMBER: api.NUMBER,
     Kind.TRUTH: api.TRUTH,
     Kind.MOMENT: api.MOMENT,
     Kind.CHOICE: api.TEXT,

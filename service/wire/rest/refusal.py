@@ -15,7 +15,8 @@ from service.errors import (
 )
 from service.wire import json
 from service.wire.body import BadBody
-from service.wire.rest.reply import JSON, Reply
+from service.wire.reply import Reply
+from service.wire.rest.reply import JSON
 
 NON_FIELD = "non_field_errors"
 NOT_FOUND = "Not found."

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from service.wire.rest.reply import Reply, render
+from service.wire.reply import Reply
+from service.wire.rest.reply import render
 
 
 def headers(reply: Reply, **common: str) -> dict[str, str]:

@@ -1,0 +1,58 @@
+"""An answer before it is bytes, the bytes of it, and the application that sends them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from service.wire.dialect import Service
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What is said: *body* is JSON to be, None for no content at all."""
+
+    status: int
+    body: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def detail(cls, status: int, text: str, headers: Mapping[str, str] | None = None) -> Reply:
+        """The shape of nearly every error: ``{"detail": text}``."""
+        return cls(status, {"detail": text}, headers or {})
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """A reply as ASGI sends it."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+
+
+Respond = Callable[[Service, Request], Awaitable[Wire]]
+
+
+def application(respond: Respond) -> Callable[[Service], ASGIApp]:
+    """What builds the application that answers as *respond* does, which raises ClientDisconnect."""
+
+    def build(service: Service) -> ASGIApp:
+        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+            request = Request(scope, receive)
+            try:
+                wire = await respond(service, request)
+            except ClientDisconnect:
+                return
+            start = {"status": wire.status, "headers": wire.headers}
+            await send({"type": "http.response.start", **start})
+            body = b"" if request.method == "HEAD" else wire.body
+            await send({"type": "http.response.body", "body": body})
+
+        return answer
+
+    return build

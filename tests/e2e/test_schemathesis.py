@@ -51,6 +51,12 @@ MANNERS: list[dict[str, str]] = [
     {"Content-Encoding": "br"},
 ]
 """Headers that a document cannot ask to be tried, and no headers, which is more usual."""
+GOOD: dict[str, Any] = {
+    "user": 1,
+    "expires": "2099-01-01T00:00:00Z",
+    "allowed_ips": ["127.0.0.0/8", "2001:db8::/32"],
+}
+"""What a document cannot say: who there is, which moments lie ahead, where bits end."""
 SUPERUSER, USER = "root", "alice"
 
 # Guesses are what is sent here, and a node that refuses all but the first ten learns us nothing.
@@ -130,8 +136,8 @@ class World:
             case.path_parameters["id"] = self._target(case, lot // 4)
         if isinstance(case.body, dict) and "password" in case.body:
             case.body |= {"username": USER, "password": PASSWORD}
-        if isinstance(case.body, dict) and "user" in case.body:
-            case.body["user"] = {"username": USER}
+        if isinstance(case.body, dict):
+            case.body |= {name: value for name, value in GOOD.items() if name in case.body}
 
     def _target(self, case: Case, lot: int) -> int | str:
         (part,) = [each for each in case.operation.path_parameters if each.name == "id"]

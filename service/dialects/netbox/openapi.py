@@ -126,7 +126,7 @@ def _change(
 def _token(*, new: bool) -> Json:
     shown = {"200": api.answer("The token.", api.ref("NetboxTokenShown"))}
     said = rest.body(api.ref("NetboxTokenSaid"), MULTIPART)
-    whole = rest.body(api.ref("NetboxTokenWanted"), MULTIPART)
+    whole = rest.body(api.ref("NetboxTokenWhole"), MULTIPART)
     get = _get("One token", api.ref("NetboxTokenPart"), NUMBER, *_chosen(new=new)[:3], new=new)
     gone = api.operation(
         "Delete a token",
@@ -225,6 +225,7 @@ def _schemas(*, new: bool, masked: bool) -> dict[str, Json]:
         "NetboxTokenMade": api.record(made),
         "NetboxTokenPart": api.record(shown, least),
         "NetboxTokenSaid": api.record(said, (), closed=False),
+        "NetboxTokenWhole": api.record(said, ("user",), closed=False),
         "NetboxTokenWanted": api.record(wanted, ("user",), closed=False),
         "NetboxTokenChange": rest.numbered(api.record(said, (), closed=False), api.NUMBER),
         "NetboxLogin": _login(said),
@@ -284,7 +285,7 @@ def _said() -> dict[str, Json]:
 def _network() -> Json:
     network = {
         "type": "string",
-        "pattern": "^[0-9A-Fa-f:.]+/[0-9]{1,3}$",
+        "pattern": "^[0-9A-Fa-f:.]{2,39}/[0-9]{1,3}$",
         "description": "A network, without bits behind its prefix.",
     }
     address = ({"type": "string", "format": form} for form in ("ipv4", "ipv6"))

@@ -134,16 +134,19 @@ class World:
             return
         if "id" in case.path_parameters:
             case.path_parameters["id"] = self._target(case, lot // 4)
-        if isinstance(case.body, dict) and "password" in case.body:
-            case.body |= {"username": USER, "password": PASSWORD}
-        if isinstance(case.body, dict):
-            case.body |= {name: value for name, value in GOOD.items() if name in case.body}
+        said = case.body if isinstance(case.body, list) else [case.body]
+        for entry in [each for each in said if isinstance(each, dict)]:
+            entry |= {name: value for name, value in GOOD.items() if name in entry}
+            if "password" in entry:
+                entry |= {"username": USER, "password": PASSWORD}
+            if "id" in entry and entry is said[0]:
+                entry["id"] = self._target(case, lot // 4)
 
     def _target(self, case: Case, lot: int) -> int | str:
-        (part,) = [each for each in case.operation.path_parameters if each.name == "id"]
-        if part.definition["schema"].get("format") == "uuid":
-            return self.uuid()
-        return self.token()[0] if "/tokens/" in case.path else 1 + lot % 2
+        """The id of a user, or of a token made for this case."""
+        if "/users/users/" in case.path or "/api/v" in case.path:
+            return 1 + lot % 2
+        return self.uuid() if case.operation.tags == ["nautobot"] else self.token()[0]
 
     def _credential(self, case: Case, lot: int) -> dict[str, str]:
         """One of the tokens held, or a new one where it will not last, or what *case* has."""

@@ -20,7 +20,6 @@ from service.wire.rest.filters import Kind
 from service.wire.rest.reply import MULTIPART
 
 NUMBER = api.part("id", "The number of it.", api.NUMBER)
-WRITES = ("put", "patch", "delete")
 
 
 def describe(config: Config) -> Described:
@@ -83,7 +82,8 @@ def _map(view: View, *, new: bool) -> Json:
 def _tokens(*, new: bool, masked: bool) -> Json:
     """*masked* is whether keys are shown only once, and then nobody searches in them."""
     columns = rest.selecting(_columns(new=new), whole=("key",) if masked else ())
-    parameters = [*rest.PAGING, *_chosen(new=new), *columns]
+    start = [api.query("start", "Only from this number on, uncounted.", api.NUMBER)] if new else []
+    parameters = [*rest.PAGING, *start, *_members_shown(new=new), *_order(), *columns]
     found = api.ref("NetboxTokenPart")
     get = _get(
         "The tokens that one may see", rest.envelope(found, counted=not new), *parameters, new=new
@@ -127,7 +127,7 @@ def _token(*, new: bool) -> Json:
     shown = {"200": api.answer("The token.", api.ref("NetboxTokenShown"))}
     said = rest.body(api.ref("NetboxTokenSaid"), MULTIPART)
     whole = rest.body(api.ref("NetboxTokenWhole"), MULTIPART)
-    get = _get("One token", api.ref("NetboxTokenPart"), NUMBER, *_chosen(new=new)[:3], new=new)
+    get = _get("One token", api.ref("NetboxTokenPart"), NUMBER, *_members_shown(new=new), new=new)
     gone = api.operation(
         "Delete a token",
         {"204": rest.DELETED, **rest.failures()},
@@ -144,18 +144,20 @@ def _token(*, new: bool) -> Json:
     }
 
 
-def _chosen(*, new: bool) -> list[Json]:
-    """How much of each token is shown; then which tokens, and in which order."""
+def _members_shown(*, new: bool) -> list[Json]:
+    """How much of each token is shown."""
     members = [
         api.query("fields", "Only these members, by commas."),
         api.query("omit", "Without these members, by commas."),
     ]
-    order = [
+    return [rest.BRIEF, *(members if new else ())]
+
+
+def _order() -> list[Json]:
+    return [
         api.query("q", "Only with this in the user's name or the description."),
         api.query("ordering", "Members to sort by, by commas; - before one turns it round."),
     ]
-    start = [api.query("start", "Only from this number on, uncounted.", api.NUMBER)]
-    return [rest.BRIEF, *(members if new else ()), *order, *(start if new else ())]
 
 
 def _columns(*, new: bool) -> dict[str, Kind]:
@@ -195,8 +197,8 @@ def _users(*, new: bool) -> Json:
         "is_active": Kind.TRUTH,
     }
     listed = rest.envelope(_full_or_brief())
-    order = _chosen(new=False)
-    return _reading(users.LIST, listed, *rest.PAGING, *order, *rest.selecting(kinds), new=new)
+    parameters = [*rest.PAGING, rest.BRIEF, *_order(), *rest.selecting(kinds)]
+    return _reading(users.LIST, listed, *parameters, new=new)
 
 
 def _user(*, new: bool) -> Json:

@@ -72,6 +72,8 @@ class Client:
         self.timeout_s = timeout_ms / 1000
         self.embedded = url.startswith("memory:")
         self._pool = self._embedded_pool() if self.embedded else self._pool_of(url, pool)
+        # The pool lets whoever comes just then pass those who wait; here they go in order.
+        self._turns = asyncio.Semaphore(pool)
         self._background: set[asyncio.Task[None]] = set()
 
     def _pool_of(self, url: str, size: int) -> BlockingConnectionPool:
@@ -112,10 +114,13 @@ class Client:
         does not answer in time, is not fit to decide, or refuses any of the steps.
         """
         connection: Any = None
+        turn = False
         try:
             async with asyncio.timeout(deadline_s or self.timeout_s):
+                turn = await self._turns.acquire()
                 connection = await self._pool.get_connection()  # type: ignore[no-untyped-call]
                 replies = await self._exchange(connection, steps)
+            await self._give_back(connection)
         except TimeoutError as error:
             self._drop(connection)
             raise StoreDown("timeout") from error
@@ -126,7 +131,9 @@ class Client:
         except BaseException:
             self._drop(connection)
             raise
-        await self._give_back(connection)
+        finally:
+            if turn:
+                self._turns.release()
         return [self._checked(reply) for reply in replies]
 
     async def dial(self, factory: Callable[[], Wire]) -> tuple[Wire, bool]:

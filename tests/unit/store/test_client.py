@@ -297,3 +297,20 @@ async def test_a_loading_server_is_down_until_it_has_loaded(server_factory):
             await client.run(("GET", "1"))
         wait_until(ready, "loaded")
         assert [b"x"] == await client.run(("GET", "1"))
+
+
+async def test_who_waits_for_a_connection_has_his_turn(real_server: Server):
+    """Twenty who never rest share two connections, and each of them gets on."""
+    client = Client(real_server.url, timeout_ms=1_000, pool=2)
+    loop, done = asyncio.get_running_loop(), [0] * 20
+    ends = loop.time() + 1.5
+
+    async def keep_asking(number: int) -> None:
+        while loop.time() < ends:
+            await client.run((b"PING",))
+            done[number] += 1
+
+    await asyncio.gather(*(keep_asking(number) for number in range(20)))
+    await client.aclose()
+
+    assert min(done) > max(done) // 2 > 0

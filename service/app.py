@@ -197,7 +197,7 @@ def _dialect(name: str) -> Dialect:
 
 
 def _root_owner(config: Config) -> str:
-    """Who answers the paths that several products share: as configured, else the first."""
+    """Who answers the paths that several products share: as configured, else whoever can."""
     enabled = config.dialects.enabled
     wanted = (config.dialects.users_tokens, "netbox", "nautobot")
     return next((name for name in wanted if name in enabled), enabled[0])

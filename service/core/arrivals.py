@@ -77,7 +77,7 @@ class Importer:
         names = list(dict.fromkeys(e.owner for e in entries if e.owner not in self._accounts))
         if not names:
             return
-        there = await self._users.existing(names)
+        there = await self._users.some(names)
         self._accounts.update((name, _Account() if name in there else None) for name in names)
         for token in await self._tokens.of_owners([name for name in names if name in there]):
             account = self._accounts[token.owner]

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from service.core.secret import Form, shard_of_text
+from service.core.secret import LEAST_DIFFERENT, Form, shard_of_text
 from service.core.tokens import Wish
 from service.errors import BadName
 from service.model import (
@@ -39,9 +39,6 @@ COLUMNS = (
 
 LONGEST = {"netbox": 200, "nautobot": 255}
 """How many characters a description may have, by policy; these policies take imports."""
-
-DIFFERENT = 10
-"""How many different characters a key has at least: fewer can be guessed."""
 
 MOST_NETWORKS = 256
 
@@ -163,8 +160,8 @@ def _check_key(key: str, policy: Policy) -> None:
     if second is None and not _KEY.fullmatch(key):
         forms = " or the form nbt_<12>.<40>" if policy.name == "netbox" else ""
         raise BadRow(f"key: it has 40 visible ASCII characters (no comma){forms}")
-    if len(set(second[1] if second else key)) < DIFFERENT:
-        raise BadRow(f"key: it has fewer than {DIFFERENT} different characters")
+    if len(set(second[1] if second else key)) < LEAST_DIFFERENT:
+        raise BadRow(f"key: it has fewer than {LEAST_DIFFERENT} different characters")
 
 
 def _digest(digest: str, first: str) -> tuple[bytes, bytes]:

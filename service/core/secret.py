@@ -29,6 +29,10 @@ _NBT_SECRET = 40
 _NBT_REST = 12 - _NBT_SHARD + _NBT_SECRET
 
 
+LEAST_DIFFERENT = 10
+"""How many different characters a key has at least that was made elsewhere: fewer are guessed."""
+
+
 class Form(Enum):
     """How a token's raw bytes are spelled; the value is how many raw bytes there are.
 

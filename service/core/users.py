@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from service.core.passwords import MAX_PASSWORD, Passwords
 from service.core.tokens import Tokens
@@ -43,11 +43,6 @@ class Users:
             raise NoSuchUser(name)
         return user
 
-    async def existing(self, names: Sequence[str]) -> set[str]:
-        """Which of *names* (canonical ones) are users, in one round trip."""
-        found = await self.owners.get_all([*names])
-        return {user.name for user in found if user is not None}
-
     async def all(self) -> list[User]:
         """Every user, by numeric id."""
         found: list[User] = []
@@ -61,7 +56,7 @@ class Users:
         return await self.owners.names()
 
     async def some(self, names: Iterable[str]) -> dict[str, User]:
-        """Those of the users called *names* (canonical ones) who are there."""
+        """Those of the users called *names* (canonical ones) who are there, in one round trip."""
         found = await self.owners.get_all(list(names))
         return {user.name: user for user in found if user is not None}
 

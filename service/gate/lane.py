@@ -152,11 +152,12 @@ class Pending(Asker):
         self.response_complete = True
         protocol = self.protocol
         transport = protocol.transport
-        if self.keep_alive and not (self.disconnected or transport.is_closing()):
-            transport.write(said)
-        elif not self.disconnected and not transport.is_closing():
-            transport.write(said[:-2] + _CLOSE)
-            transport.close()
+        if not (self.disconnected or transport.is_closing()):
+            if self.keep_alive:
+                transport.write(said)
+            else:
+                transport.write(said[:-2] + _CLOSE)
+                transport.close()
         protocol.on_response_complete()
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from service.config import Config
+from service.core.secret import LEAST_DIFFERENT
 from service.dialects.nautobot import texts
-from service.dialects.nautobot.fields import DIFFERENT
 from service.dialects.nautobot.shape import BRIEF, DESCRIPTION_LENGTH, KEY_LENGTH
 from service.dialects.nautobot.tokens import NAME
 from service.wire import openapi as api
@@ -187,5 +187,5 @@ def _key() -> Json:
     return {
         "type": "string",
         "pattern": f"^[!-~]{{{KEY_LENGTH}}}$",
-        "description": f"At least {DIFFERENT} different characters.",
+        "description": f"At least {LEAST_DIFFERENT} different characters.",
     }

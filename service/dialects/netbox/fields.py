@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from service.core.secret import Form
+from service.core.secret import LEAST_DIFFERENT, Form
 from service.dialects.netbox import texts
 from service.dialects.netbox.view import Call
 from service.model import Network, User
@@ -29,7 +29,6 @@ from service.wire.rest.fields import (
 KEY_SIZE = 40
 DESCRIPTION_SIZE = 200
 MOST_NETWORKS = 100
-LEAST_DIFFERENT = 10
 
 _BASE62 = string.ascii_letters + string.digits
 _PUBLIC_SIZE = 12

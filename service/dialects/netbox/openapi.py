@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from service.config import Config
+from service.core.secret import LEAST_DIFFERENT
 from service.dialects.netbox import about, provision, shape, texts, tokens, users
 from service.dialects.netbox.fields import (
     DESCRIPTION_SIZE,
     KEY_SIZE,
-    LEAST_DIFFERENT,
     MOST_NETWORKS,
 )
 from service.dialects.netbox.view import View

@@ -139,9 +139,9 @@ class Running:
                 raise Wrong(f"{self.candidate.name} did not slide the token's end")
 
 
-def _floor(protocol: str) -> Callable[[Stage], Program]:
+def _floor(protocol: str, app: str = "app") -> Callable[[Stage], Program]:
     def program(_: Stage) -> Program:
-        argv = [sys.executable, "-m", "bench.floor", "{port}", protocol]
+        argv = [sys.executable, "-m", "bench.floor", "{port}", protocol, app]
         return Program(argv, {**os.environ, "PYTHONPATH": str(ROOT)}, ROOT)
 
     return program
@@ -166,6 +166,13 @@ OURS = (
         "floor-limited",
         "the same behind our limits",
         _floor("service.protocol:Limited"),
+        "floor",
+        denial=None,
+    ),
+    Candidate(
+        "floor-wait",
+        "uvicorn, nine headers after a wait",
+        _floor("httptools", "wait"),
         "floor",
         denial=None,
     ),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from time import monotonic
+from typing import NamedTuple, Protocol
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
@@ -52,6 +53,16 @@ ShapeKey = tuple[bytes, bytes, bytes, tuple[bytes, bool]]
 """The bytes before the credential, its scheme, the bytes behind it, and the peer."""
 
 
+class Reader(Protocol):
+    """A connection, as far as it takes what it was sent."""
+
+    def read(self, data: bytes, now: float) -> None:
+        """Deal with *data*, looked at *now* (``time.monotonic``)."""
+
+    def give_up(self, error: Exception) -> None:
+        """Close: reading raised."""
+
+
 class Ground:
     """What the connections of one process share; the app puts it into the lifespan state."""
 
@@ -73,6 +84,8 @@ class Ground:
         self.tail = tail
         self.counts = Counts()
         self.shapes: dict[ShapeKey, Shape] = {}
+        self.arrived: list[tuple[Reader, bytes]] = []
+        """What was received and not read yet, in its order."""
         self._policies = {
             ord(letter): policy.name.encode() for letter, policy in tokens.store.policies.items()
         }
@@ -84,6 +97,24 @@ class Ground:
         self._unavailable = b""
 
     # -- requests ------------------------------------------------------------------------------
+
+    def serve(self) -> None:
+        """Read all that has arrived, and send what it asks of the store in one write.
+
+        Done at one go, the code stays in the processor's cache, from which each system call
+        between two requests would drive it.
+        """
+        if not self.arrived:
+            return
+        arrived, self.arrived = self.arrived, []
+        self.store.cork()
+        now = monotonic()
+        for reader, data in arrived:
+            try:
+                reader.read(data, now)
+            except Exception as error:
+                reader.give_up(error)
+        self.store.uncork()
 
     def shape(self, mount: Mount, question: Question) -> Shape:
         """*question* without its token."""

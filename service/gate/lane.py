@@ -182,9 +182,34 @@ class Lane(Limited):
         super().connection_made(transport)
         self._peer = self.ground.questions.peer(pack(self.client[0]) if self.client else b"")
 
-    # -- reading -------------------------------------------------------------------------------
+    # -- what the transport tells, in its order ------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
+        """Keep *data* until all that this turn brings is there (``Ground.serve``)."""
+        arrived = self.ground.arrived
+        if not arrived:
+            self.loop.call_soon(self.ground.serve)
+        arrived.append((self, data))
+
+    def eof_received(self) -> None:
+        self.ground.serve()
+        super().eof_received()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.ground.serve()
+        super().connection_lost(exc)
+
+    def shutdown(self) -> None:
+        self.ground.serve()
+        super().shutdown()
+
+    def sweep(self, now: float) -> None:
+        self.ground.serve()
+        super().sweep(now)
+
+    # -- reading -------------------------------------------------------------------------------
+
+    def read(self, data: bytes, now: float) -> None:
         """Answer one plain gate request that came whole; leave anything else to the parser."""
         cycle = self.cycle
         if (
@@ -200,11 +225,23 @@ class Lane(Limited):
             shape = self.ground.shapes.get(key)
             if shape is not None and len(token) <= MAX_TOKEN and (token.isalnum() or _fits(token)):
                 self._phase = BETWEEN
-                self._ask(Pending(self, shape), token)
+                self._ask(Pending(self, shape), token, now)
                 return
             if self._scanned(data, key):
                 return
         super().data_received(data)
+
+    def give_up(self, error: Exception) -> None:
+        """Do what the event loop does when ``data_received`` raises."""
+        self.loop.call_exception_handler(
+            {
+                "message": "reading a request failed",
+                "exception": error,
+                "protocol": self,
+                "transport": self.transport,
+            }
+        )
+        self.transport.abort()
 
     def _scanned(self, data: bytes, key: ShapeKey) -> bool:
         """Whether *data* was a plain request of a shape not known yet, and is being answered."""
@@ -284,7 +321,7 @@ class Lane(Limited):
             question = None
         if isinstance(question, Question):
             shape = ground.shape(mount, question)
-            self._ask(Pending(self, shape, keep_alive), question.token)
+            self._ask(Pending(self, shape, keep_alive), question.token, monotonic())
             return shape
         self.cycle = pending = Pending(self, blank(mount), keep_alive)  # type: ignore[assignment]
         if question is None:
@@ -293,11 +330,10 @@ class Lane(Limited):
             pending.refuse(question)
         return None
 
-    def _ask(self, pending: Pending, token: bytes) -> None:
+    def _ask(self, pending: Pending, token: bytes, now: float) -> None:
         self.cycle = pending  # type: ignore[assignment]
         ground, shape = self.ground, pending.shape
         try:
-            now = monotonic()
             pending.token = token
             shard, digest = place_of(token)
             pending.shard = shard[0] << 8 | shard[1]

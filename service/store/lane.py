@@ -111,6 +111,7 @@ class Lane:
         self._sent: deque[Asker] = deque()  # in the order of the replies to come
         self._waiting: deque[Asker] = deque()  # for a connection
         self._out: list[bytes] = []
+        self._corked = False
         self._sweeping = False
         self._wanted = asyncio.Event()
         self._lost = asyncio.Event()
@@ -137,7 +138,7 @@ class Lane:
                 self._watch()
         sent.append(asker)
         out = self._out
-        if not out:
+        if not out and not self._corked:
             self._loop.call_soon(self._flush)
         out += (self._head, tail)
 
@@ -162,7 +163,7 @@ class Lane:
 
     def _send(self, asker: Asker, *command: bytes) -> None:
         self._sent.append(asker)
-        if not self._out:
+        if not self._out and not self._corked:
             self._loop.call_soon(self._flush)
         self._out += command
 
@@ -177,9 +178,18 @@ class Lane:
         else:
             self._send(asker, self._head, asker.tail)
 
+    def cork(self) -> None:
+        """Send nothing until ``uncork``, which is called in the same turn of the event loop."""
+        self._corked = True
+
+    def uncork(self) -> None:
+        """Send what was asked since ``cork``."""
+        self._corked = False
+        self._flush()
+
     def _flush(self) -> None:
         out, self._out = self._out, []
-        if self._wire is not None:
+        if out and self._wire is not None:
             self._wire.write(b"".join(out))
 
     # -- hearing -------------------------------------------------------------------------------

@@ -188,8 +188,9 @@ class House:
             if line.closed:
                 break
             protocol.data_received(piece)
-            if len(pieces) > 1:
+            if len(piece) % 3:  # now and then two pieces come in one turn of the event loop
                 await asyncio.sleep(0)
+        await asyncio.sleep(0)
         async with asyncio.timeout(10):
             while not (line.closed or protocol._phase == LINGER or _idle(protocol)):  # noqa: ASYNC110
                 await asyncio.sleep(0.0005)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
@@ -293,6 +293,13 @@ class Tokens:
             for owner in {name for name, entry in wanted if (name, entry[:-1]) not in there}:
                 self.tidy(owner)
         return kept, len(places)
+
+    async def some(
+        self, names: Sequence[str], policy: Policy, digests: Collection[bytes]
+    ) -> list[Token]:
+        """Those of these owners' tokens under *policy* whose digests these are, by number."""
+        places = await self.records.places(names, policy.letter)
+        return await self.records.at([place for place in places if place[1][:-1] in digests])
 
     def text_of(self, token: Token) -> str | None:
         """The text of *token* again; None when this node lacks the key it was made with."""

@@ -53,7 +53,7 @@ async def get_list(call: Call) -> Reply:
     if query.get("export"):
         raise NotFound
     page = Page.of(query.get("limit"), query.get("offset"), 0)
-    if not call.new and UNFILTERED.issuperset(query):
+    if UNFILTERED.issuperset(query):
         found, page = await rows.part(call, page)
         return Reply(200, page.envelope([present.asked(call, r) for r in found], *_here(call)))
     found = await rows.listed(call)

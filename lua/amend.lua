@@ -1,12 +1,12 @@
 #!lua
--- amend: change a token's end, write flag or texts; may revive one that expired at a fixed end.
+-- amend: change a token's end, flags or texts; may revive one that expired at a fixed end.
 --
 -- KEYS[1] token   hash  the token record
 -- KEYS[2] owners  hash  the shard's owner states and floors
 -- ARGV[1] owner   whom the caller saw it belong to
 -- ARGV[2] life    "n" never ends, "f" ends at end_ms, "s" slides until end_ms, "" as it is
 -- ARGV[3] end_ms  absolute end by the clock; 0 none
--- ARGV[4] write   "w", "r", "" as it is
+-- ARGV[4] flags   "w" or "r", "+" enabled or "-" disabled; what is not named stays as it is
 -- ARGV[5] field   pairs of further fields and values follow; an empty value removes the field
 -- ARGV[6..] value
 -- RETURNS ok expires_ms | unknown | revoked | evicted | expired
@@ -29,10 +29,12 @@ local now = now_ms()
 local left = string.sub(h, 3, 3) == 's' and life_of(KEYS[1], h, now) or 0
 if string.sub(h, 3, 3) == 's' and left <= 0 then return { 'expired' } end
 
-local life, stop, write = ARGV[2], number_at(h, 14, 19), ARGV[4]
+local life, stop, flag = ARGV[2], number_at(h, 14, 19), string.sub(h, 4, 4)
 if life ~= '' then stop = life == 'n' and 0 or tonumber(ARGV[3]) end
+local write = string.match(ARGV[4], '[wr]') or string.lower(flag)
+local enabled = string.match(ARGV[4], '[+-]') or (flag == string.lower(flag) and '+' or '-')
 local head = string.sub(h, 1, 2) .. (life ~= '' and life or string.sub(h, 3, 3))
-  .. (write ~= '' and write or string.sub(h, 4, 4)) .. string.sub(h, 5, 13)
+  .. (enabled == '-' and string.upper(write) or write) .. string.sub(h, 5, 13)
   .. bytes_of(stop, 6) .. string.sub(h, 20)
 redis.call('HSET', KEYS[1], 'h', head)
 for i = 5, #ARGV, 2 do

@@ -61,7 +61,7 @@ end
 if ARGV[3] ~= '' and ARGV[5] ~= 'replace' then
   if (redis.call('HGET', KEYS[5], ARGV[3]) or '') ~= ARGV[4] then return { 'again', 'name' } end
   local old = redis.call('HMGET', KEYS[7], 'h', 'd', 'c')
-  if ARGV[4] ~= '' and old[1] and not old[2] then
+  if ARGV[4] ~= '' and old[1] and not old[2] and string.byte(old[1], 4) >= 97 then
     if limit < known then return { 'trim' } end
     local h, left = old[1], life_of(KEYS[7], old[1], now)
     local slides, stop = string.sub(h, 3, 3) == 's' and idle > 0, number_at(h, 14, 19)

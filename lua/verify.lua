@@ -11,8 +11,8 @@
 --                  letters; then for each: idle_ms (6), step_ms (6), limit (2), address level
 --                  (1), agent level (1); levels 0 off, 1 log, 2 enforce
 -- RETURNS ok tag kind counter owner remaining_ms gap_ms mismatch | unknown tag | moved tag shard
---         | mismatch tag | revoked tag | evicted tag | expired tag | inactive tag | network tag
---         | read_only tag | no_policy tag | trim tag owner letter
+--         | mismatch tag | revoked tag | evicted tag | expired tag | inactive tag | disabled tag
+--         | network tag | read_only tag | no_policy tag | trim tag owner letter
 -- kind is bytes 2-4 of the head: policy letter, life, write flag.
 -- CLOCK   server; TIME is called only where it matters, and the caller's clock just says when
 --         the last use may be a while ago
@@ -100,6 +100,7 @@ if active ~= 97 then return { 'inactive', tag } end -- "a"
 if counter <= (((m1 * 256 + m2) * 256 + m3) * 256 + m4) * 256 + m5 then
   return { 'revoked', tag }
 end
+if flag < 97 then return { 'disabled', tag } end -- "W", "R"
 
 if token[4] then
   -- Networks: 17 bytes each, prefix bits and address; an unknown address is in none of them.

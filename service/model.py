@@ -51,6 +51,7 @@ class Word(StrEnum):
     EVICTED = "evicted"
     EXPIRED = "expired"
     INACTIVE = "inactive"
+    DISABLED = "disabled"
     NETWORK = "network"
     READ_ONLY = "read_only"
     NO_POLICY = "no_policy"
@@ -98,6 +99,10 @@ class Policy:
         return UNLIMITED if self.per_user < 0 else self.per_user
 
 
+FLAGS = {(True, True): b"w", (False, True): b"r", (True, False): b"W", (False, False): b"R"}
+"""How a head spells (whether the token may write, whether it is enabled)."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
     """Everything verify compares, in fixed width (``lua/KEYS.md`` has the layout)."""
@@ -110,6 +115,7 @@ class Head:
     agent: bytes = NO_AGENT
     counter: int = 0
     end_ms: int = 0
+    enabled: bool = True
 
     LAYOUT = b"1"
     SIZE = 52
@@ -121,7 +127,7 @@ class Head:
                 self.LAYOUT,
                 self.policy.encode("ascii"),
                 self.life.encode("ascii"),
-                b"w" if self.write else b"r",
+                FLAGS[self.write, self.enabled],
                 self.counter.to_bytes(5, "big"),
                 self.grave_s.to_bytes(4, "big"),
                 self.end_ms.to_bytes(6, "big"),
@@ -139,7 +145,8 @@ class Head:
         return cls(
             policy=chr(raw[1]),
             life=Life(chr(raw[2])),
-            write=raw[3:4] == b"w",
+            write=raw[3:4] in b"wW",
+            enabled=raw[3:4] in b"wr",
             counter=int.from_bytes(raw[4:9], "big"),
             grave_s=int.from_bytes(raw[9:13], "big"),
             end_ms=int.from_bytes(raw[13:19], "big"),
@@ -204,6 +211,7 @@ class Token:
     created_ms: int
     expires_ms: int
     last_used_ms: int
+    enabled: bool = True
     label: str = ""
     description: str = ""
     client: str = ""

@@ -52,11 +52,13 @@ async def _fates(url: str) -> dict[str, str]:
         made["bound to home"] = await bearer(rig, "alice", TOWER, prefix=HOME)
         for fate in ("revoked", "evicted", "marked", "inactive", "ownerless"):
             made[fate] = await bearer(rig, fate)
+        made["switched off"] = await bearer(rig, "alice")
         made["expired"] = await bearer(rig, "alice", PUPPET)
         made["fenced in"] = await bearer(rig, "alice")
         made["at home only"] = await bearer(rig, "alice")
         made["moved"] = await bearer(rig, "alice")
         made["no policy"] = await bearer(rig, "alice", replace(PUPPET, letter="z"))
+        await rig.edit(made["switched off"][1], enabled=False)
         for fate, reason in (("revoked", b"revoked"), ("evicted", b"evicted")):
             await rig.run(b"HSET", made[fate][1].key, b"d", reason)
         await rig.set_state("marked", b"a", made["marked"][1].outcome.counter)

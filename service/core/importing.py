@@ -32,6 +32,7 @@ COLUMNS = (
     "created",
     "expires",
     "write_enabled",
+    "enabled",
     "description",
     "allowed_ips",
 )
@@ -111,6 +112,7 @@ def entry_of(row: Mapping[str, object], terms: Terms) -> Entry:
         owner=_owner(row),
         policy=terms.policy,
         write=_truth(row, "write_enabled"),
+        enabled=_truth(row, "enabled") is not False,
         end_ms=end_ms,
         description=_description(row, LONGEST[terms.policy.name]),
         client=CLIENT,

@@ -32,6 +32,7 @@ def head_of(wish: Wish) -> Head:
         policy=policy.letter,
         life=_life(wish),
         write=policy.write if wish.write is None else wish.write,
+        enabled=wish.enabled,
         grave_s=max(1, policy.grave_ms // 1000),
         prefix=prefix(wish.address, policy.prefix_v4, policy.prefix_v6) if bound else b"",
         agent=NO_AGENT if policy.bind_agent is Level.OFF else wish.agent,

@@ -65,6 +65,7 @@ class Wish:
     address: bytes = b""
     agent: bytes = NO_AGENT
     write: bool | None = None
+    enabled: bool = True
     lifetime_ms: int = 0
     end_ms: int = 0
     label: str = ""
@@ -194,6 +195,7 @@ class Tokens:
         *,
         end_ms: int | None = None,
         write: bool | None = None,
+        enabled: bool | None = None,
         description: str | None = None,
         networks: tuple[Network, ...] | Unset | None = UNSET,
     ) -> None:
@@ -208,22 +210,22 @@ class Tokens:
                 token.description if description is None else description,
                 token.networks if isinstance(networks, Unset) else networks,
             )
-        life = None
+        end = None
         if end_ms is not None:
-            life, end_ms = end_of(token, self._policies.get(token.policy), end_ms)
+            end = end_of(token, self._policies.get(token.policy), end_ms)
             await self.imports.hold(token)
         word = await self.store.amend(
             token.owner,
             token.digest,
-            life=life,
-            end_ms=end_ms or 0,
+            end=end,
             write=write,
+            enabled=enabled,
             fields=fields,
         )
         if word is not Word.OK:
             raise NoSuchToken(str(token.token_id))
-        if end_ms:
-            await self.imports.release(token, end_ms)
+        if end is not None and end[1]:
+            await self.imports.release(token, end[1])
 
     # -- revoke ------------------------------------------------------------------------------
 

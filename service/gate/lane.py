@@ -44,6 +44,7 @@ _FINAL = {
         Word.EVICTED,
         Word.EXPIRED,
         Word.INACTIVE,
+        Word.DISABLED,
         Word.NETWORK,
         Word.READ_ONLY,
         Word.UNKNOWN,

@@ -157,6 +157,7 @@ class Records:
             policy=self._names.get(head.policy, head.policy),
             state=_word(head, fields[3], expires, now, state),
             write=head.write,
+            enabled=head.enabled,
             life=head.life,
             created_ms=int.from_bytes((fields[4] or b"")[-6:], "big"),
             expires_ms=expires,
@@ -193,7 +194,9 @@ def _word(head: Head, reason: bytes | None, expires: int, now: int, state: _Stat
         return Word.EXPIRED
     if not state.active:
         return Word.INACTIVE
-    return Word.REVOKED if head.counter <= state.mark else "live"
+    if head.counter <= state.mark:
+        return Word.REVOKED
+    return "live" if head.enabled else Word.DISABLED
 
 
 def _networks(raw: bytes | None, texts: dict[str, str]) -> tuple[Network, ...] | None:

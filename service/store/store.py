@@ -301,17 +301,18 @@ class Store:
         owner: str,
         digest: bytes,
         *,
-        life: Life | None = None,
-        end_ms: int = 0,
+        end: tuple[Life, int] | None = None,
         write: bool | None = None,
+        enabled: bool | None = None,
         fields: Mapping[bytes, bytes] | None = None,
     ) -> Word:
-        """Change the end (*life* with *end_ms*), the write flag or texts of one token."""
+        """Change how one token ends (and when, in ms since the epoch), its flags or texts."""
         shard = shard_of(owner)
         keys = [self.keys.token(shard, digest), self.keys.owners(shard)]
-        flag = b"" if write is None else b"w" if write else b"r"
+        flags = {None: b"", True: b"w", False: b"r"}[write]
+        flags += {None: b"", True: b"+", False: b"-"}[enabled]
         pairs = [part for pair in (fields or {}).items() for part in pair]
-        args: list[Part] = [owner, life or b"", end_ms, flag, *pairs]
+        args: list[Part] = [owner, *(end or (b"", 0)), flags, *pairs]
         replies = await self._write(Call(self.scripts["amend"], keys, args))
         return Word(replies[0][0].decode())
 

@@ -14,6 +14,24 @@ async def amend(rig: Rig, made: Made, **changes) -> Word:
     return await rig.store.amend(made.owner, made.digest, **changes)
 
 
+async def test_a_disabled_token_keeps_what_it_may(rig: Rig):
+    """Both flags are changed one at a time, and what is not named stays as it is."""
+    made, seen = await rig.make(), []
+    for flags in ({"enabled": False}, {"write": False}, {"description": 1}, {"enabled": True}):
+        fields = {} if "description" not in flags else {b"m": b"x"}
+        flags = {name: flag for name, flag in flags.items() if name != "description"}
+        assert Word.OK == await amend(rig, made, fields=fields, **flags)
+        now = await head(rig, made)
+        seen.append((now.enabled, now.write, await rig.word(made)))
+
+    assert [
+        (False, True, Word.DISABLED),
+        (False, False, Word.DISABLED),
+        (False, False, Word.DISABLED),
+        (True, False, Word.OK),
+    ] == seen
+
+
 async def head(rig: Rig, made: Made) -> Head:
     """The token's head."""
     return Head.unpack(await rig.field(made, "h") or b"")
@@ -24,13 +42,13 @@ async def test_an_end_can_be_given_and_taken(rig: Rig):
     made = await rig.make(policy=NETBOX)
     end = await rig.now() + 10 * MINUTE
 
-    assert Word.OK == await amend(rig, made, life=Life.FIXED, end_ms=end)
+    assert Word.OK == await amend(rig, made, end=(Life.FIXED, end))
     verdict = await rig.use(made)
     assert 9 * MINUTE < verdict.remaining_ms <= 10 * MINUTE
     assert (Life.FIXED, end) == ((await head(rig, made)).life, (await head(rig, made)).end_ms)
     assert 0 < await rig.ttl(made) <= 10 * MINUTE + NETBOX.grave_ms
 
-    assert Word.OK == await amend(rig, made, life=Life.NEVER)
+    assert Word.OK == await amend(rig, made, end=(Life.NEVER, 0))
     assert (-1, -1) == ((await rig.use(made)).remaining_ms, await rig.ttl(made))
     assert 0 == (await head(rig, made)).end_ms
 
@@ -40,11 +58,11 @@ async def test_an_end_in_the_past_expires_and_a_later_one_revives(rig: Rig):
     made = await rig.make(policy=PUPPET)
     now = await rig.now()
 
-    await amend(rig, made, life=Life.FIXED, end_ms=now - MINUTE)
+    await amend(rig, made, end=(Life.FIXED, now - MINUTE))
     assert Word.EXPIRED == await rig.word(made)
     assert PUPPET.grave_ms - 5_000 < await rig.ttl(made) <= PUPPET.grave_ms
 
-    await amend(rig, made, life=Life.FIXED, end_ms=now + MINUTE)
+    await amend(rig, made, end=(Life.FIXED, now + MINUTE))
     assert Word.OK == await rig.word(made)
 
 
@@ -54,7 +72,7 @@ async def test_a_sliding_token_that_expired_stays_expired(rig: Rig):
     await rig.age(made, TOWER.idle_ms + MINUTE)
 
     assert Word.EXPIRED == await amend(rig, made, write=False)
-    assert Word.EXPIRED == await amend(rig, made, life=Life.NEVER)
+    assert Word.EXPIRED == await amend(rig, made, end=(Life.NEVER, 0))
     assert Word.EXPIRED == await rig.word(made)
 
 
@@ -132,7 +150,7 @@ async def test_the_dead_are_not_revived(rig: Rig, die, word: Word):
     await die(rig, made)
     before, ttl = await rig.everything(), await rig.ttl(made)
 
-    assert word == await amend(rig, made, life=Life.NEVER, write=False, fields={b"m": b"x"})
+    assert word == await amend(rig, made, end=(Life.NEVER, 0), write=False, fields={b"m": b"x"})
 
     assert before == await rig.everything()
     assert 0 < await rig.ttl(made) <= ttl
@@ -144,7 +162,7 @@ async def test_a_buried_token_is_not_revived(rig: Rig):
     await rig.store.revoke_owner("alice")
     await rig.store.bury_all("alice")
 
-    assert Word.REVOKED == await amend(rig, made, life=Life.NEVER)
+    assert Word.REVOKED == await amend(rig, made, end=(Life.NEVER, 0))
     assert 0 < await rig.ttl(made)
 
 
@@ -155,7 +173,7 @@ async def test_nothing_and_strangers_are_unknown(rig: Rig):
     key, owners = made.key, rig.keys.owners(shard_of("alice"))
     before = await rig.everything()
 
-    assert Word.UNKNOWN == await rig.store.amend("alice", b"x" * 20, life=Life.NEVER)
+    assert Word.UNKNOWN == await rig.store.amend("alice", b"x" * 20, end=(Life.NEVER, 0))
     assert ["unknown"] == await rig.call("amend", [key, owners], "bob", b"n", 0, b"")
     await rig.owners.delete("alice")
     await rig.owner("carol")
@@ -166,7 +184,7 @@ async def test_nothing_and_strangers_are_unknown(rig: Rig):
 async def test_it_can_be_repeated(rig: Rig):
     """Twice is once."""
     made = await rig.make()
-    change = {"life": Life.FIXED, "end_ms": await rig.now() + MINUTE, "write": False}
+    change = {"end": (Life.FIXED, await rig.now() + MINUTE), "write": False}
     await amend(rig, made, **change, fields={b"m": b"x"})
     before = await rig.everything()
 

@@ -84,7 +84,7 @@ OPERATIONS: dict[str, Operation] = {
     "set_owner new": lambda rig, _: rig.owners._set("alice", "a", "new", {"id": "9"}),
     "trim": lambda rig, _: rig.store.trim("alice", TOWER),
     "issue": lambda rig, _: rig.make(name=b"bind:x", password=b"salt"),
-    "amend": lambda rig, made: rig.store.amend("alice", made.digest, life=Life.NEVER),
+    "amend": lambda rig, made: rig.store.amend("alice", made.digest, end=(Life.NEVER, 0)),
     "attempt": lambda rig, _: rig.buckets.reserve(GUARDED, RULE),
     "import": lambda rig, _: rig.tokens.issue(wish("alice", TOWER, text=own_text("alice"))),
 }

@@ -32,7 +32,7 @@ DECISIONS: dict[str, Operation] = {
 ADDITIONS: dict[str, Operation] = {
     "issue": lambda rig, _: rig.make(),
     "issue again": lambda rig, _: rig.make(name=b"bind:x"),
-    "amend": lambda rig, made: rig.store.amend("alice", made.digest, life=Life.NEVER),
+    "amend": lambda rig, made: rig.store.amend("alice", made.digest, end=(Life.NEVER, 0)),
     "attempt": lambda rig, _: rig.buckets.reserve(b"a:x", RULE),
     "import": lambda rig, _: rig.tokens.issue(wish("alice", NETBOX, text=own_text("alice"))),
     "claim": lambda rig, _: rig.tokens.issue(wish("alice", NETBOX, text="some other text")),

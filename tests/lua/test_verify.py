@@ -67,9 +67,18 @@ async def fenced_in(rig: Rig, made: Made) -> None:
     await rig.run(b"HSET", made.key, b"n", bytes([128]) + AWAY)
 
 
+async def switched_off(rig: Rig, made: Made) -> None:
+    """The token itself is disabled."""
+    head = bytearray(await rig.field(made, "h") or b"")
+    head[3:4] = head[3:4].upper()
+    await rig.run(b"HSET", made.key, b"h", bytes(head))
+
+
 async def read_only(rig: Rig, made: Made) -> None:
     """The token may not write (every use below does)."""
-    await rig.edit(made, write=False)
+    head = bytearray(await rig.field(made, "h") or b"")
+    head[3:4] = {b"w": b"r", b"W": b"R"}[bytes(head[3:4])]
+    await rig.run(b"HSET", made.key, b"h", bytes(head))
 
 
 ORDER: list[tuple[Word, Spoil]] = [
@@ -80,6 +89,7 @@ ORDER: list[tuple[Word, Spoil]] = [
     (Word.EXPIRED, idle_out),
     (Word.INACTIVE, disabled),
     (Word.REVOKED, marked),
+    (Word.DISABLED, switched_off),
     (Word.NETWORK, fenced_in),
     (Word.READ_ONLY, read_only),
 ]

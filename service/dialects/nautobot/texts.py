@@ -48,6 +48,7 @@ REFUSED = {
     Word.EVICTED: BAD_TOKEN,
     Word.EXPIRED: EXPIRED,
     Word.INACTIVE: INACTIVE,
+    Word.DISABLED: BAD_TOKEN,
 }
 """What a token's holder is told for each word of verify but ``ok`` and ``read_only``."""
 

@@ -17,7 +17,11 @@ from service.wire.rest.refusal import Denied, Forbidden
 READS = ("GET", "HEAD", "OPTIONS")
 SCHEMES = (b"token", b"bearer")
 
-_REFUSED: Mapping[Word, str] = {Word.EXPIRED: texts.EXPIRED, Word.INACTIVE: texts.INACTIVE}
+_REFUSED: Mapping[Word, str] = {
+    Word.EXPIRED: texts.EXPIRED,
+    Word.INACTIVE: texts.INACTIVE,
+    Word.DISABLED: texts.DISABLED,
+}
 """What a token's holder is told; for every other word that there is no such token."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from service.core.tokens import UNSET
@@ -36,9 +37,7 @@ def checked(call: Call, row: Row, data: Any) -> Change:
     if want.version not in (None, row.version):
         raise Invalid({"__all__": [texts.VERSION_STAYS]})
     if whole and want.networks is None:
-        want = Wanted(
-            end_ms=want.end_ms, write=want.write, description=want.description, networks=()
-        )
+        want = replace(want, networks=())
     return row, want
 
 
@@ -59,6 +58,7 @@ async def change(call: Call, changes: Sequence[Change]) -> list[Row]:
                 row.token,
                 end_ms=want.end_ms,
                 write=want.write,
+                enabled=want.enabled,
                 description=want.description,
                 networks=UNSET if want.networks is None else want.networks,
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import string
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from service.core.secret import LEAST_DIFFERENT, Form
@@ -49,6 +49,7 @@ class Wanted:
 
     end_ms: int | None = None
     write: bool | None = None
+    enabled: bool | None = None
     description: str | None = None
     networks: tuple[Network, ...] | None = None
     text: str = ""
@@ -76,9 +77,7 @@ def wanted(reader: Reader, *, new: bool, making: bool, keyed: bool = True) -> Wa
         text=reader.take(name, _key, "") if keyed else "",
         version=version,
     )
-    if new and not reader.take("enabled", truth, True):
-        reader.wrong("enabled", texts.NEVER_DISABLED)
-    return made
+    return replace(made, enabled=reader.take("enabled", truth, None)) if new else made
 
 
 def login(reader: Reader) -> tuple[str, str]:

@@ -144,6 +144,7 @@ def wish_of(call: Call, owner: str, want: Wanted, *, text: str = "") -> Wish:
         address=call.caller.login_address,
         agent=call.caller.agent,
         write=want.write,
+        enabled=want.enabled is not False,
         end_ms=want.end_ms or 0,
         description=want.description or "",
         networks=want.networks,

@@ -306,7 +306,7 @@ def _key(*, new: bool) -> Json:
 
 def _newer_said() -> dict[str, Json]:
     version = {"type": "integer", "enum": [1, 2], "default": 2}
-    return {**_said(), "version": version, "enabled": {"type": "boolean", "const": True}}
+    return {**_said(), "version": version, "enabled": api.TRUTH}
 
 
 def _reference() -> Json:

@@ -16,7 +16,7 @@ from service.wire.rest.filters import Column, Kind, ordered, query_of, select
 from service.wire.rest.pages import Page, number
 from service.wire.rest.refusal import NotFound
 
-SHOWN = ("live", "expired", "inactive")
+SHOWN = ("live", "expired", "inactive", "disabled")
 """The states of tokens that are listed; any other one is gone for good."""
 
 _ORDER: Mapping[str, Callable[[Row], Any]] = {
@@ -175,6 +175,6 @@ def columns(call: Call, users: Iterable[User]) -> Mapping[str, Column[Row]]:
     new: dict[str, Column[Row]] = {
         "last_used": Column(Kind.MOMENT, lambda row: row.token.last_used_ms or None),
         "version": Column(Kind.NUMBER, lambda row: row.version),
-        "enabled": Column(Kind.TRUTH, lambda row: True),
+        "enabled": Column(Kind.TRUTH, lambda row: row.token.enabled),
     }
     return {**old, **new} if call.new else old

@@ -95,7 +95,7 @@ def newer_token(row: Row, link: Link) -> dict[str, Any]:
         "created": times.shown(it.created_ms),
         "expires": _moment(it.expires_ms),
         "last_used": _moment(it.last_used_ms),
-        "enabled": True,
+        "enabled": it.enabled,
         "write_enabled": it.write,
         "description": it.description,
         "allowed_ips": networks(it) or [],

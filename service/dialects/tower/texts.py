@@ -44,6 +44,7 @@ REFUSED = {
     Word.EXPIRED: EXPIRED,
     Word.EVICTED: OVER_LIMIT,
     Word.INACTIVE: INACTIVE,
+    Word.DISABLED: BAD_TOKEN,
 }
 """What a token's holder is told for each word of verify but ``ok`` and ``read_only``."""
 

@@ -30,6 +30,7 @@ REFUSALS = [
     Word.EVICTED,
     Word.EXPIRED,
     Word.INACTIVE,
+    Word.DISABLED,
     Word.NETWORK,
     Word.READ_ONLY,
     *Missing,

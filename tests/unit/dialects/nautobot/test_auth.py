@@ -68,6 +68,7 @@ def test_every_word_of_verify_is_answered():
         Word.EVICTED,
         Word.EXPIRED,
         Word.INACTIVE,
+        Word.DISABLED,
     }
 
     assert own == set(texts.REFUSED)

@@ -93,24 +93,34 @@ async def test_what_makes_a_token_what_it_is_stays(client: Any, method: str):
         return await client.request(method, fresh["url"], json={"user": 1, **fields})
 
     kept = await change(version=2, token=fresh["token"], enabled=True)
-    version, secret, enabled = [
-        await change(**each) for each in ({"version": 1}, {"token": KEY}, {"enabled": False})
-    ]
+    version, secret = [await change(**each) for each in ({"version": 1}, {"token": KEY})]
 
     assert (200, "alice") == (kept.status_code, kept.json()["user"]["username"])
     assert "token" not in kept.json()
-    assert [400] * 3 == [each.status_code for each in (version, secret, enabled)]
-    assert ["__all__", "token", "enabled"] == [
-        next(iter(each.json())) for each in (version, secret, enabled)
-    ]
+    assert [400] * 2 == [each.status_code for each in (version, secret)]
+    assert ["__all__", "token"] == [next(iter(each.json())) for each in (version, secret)]
 
 
-async def test_a_disabled_token_cannot_be_made(client: Any):
-    """There is none here."""
-    answer = await client.post(TOKENS, json={"user": ALICE, "enabled": False})
+async def test_a_disabled_token_is_refused_until_it_is_enabled(client: Any):
+    """It stays in the list, and keeps everything else that was said of it."""
+    fresh = await made(client, write_enabled=False)
+    bearer = {"Authorization": f"Bearer nbt_{fresh['key']}.{fresh['token']}"}
 
-    said = {"enabled": ["This service cannot disable a token. Delete it, or let it expire."]}
-    assert (400, said) == (answer.status_code, answer.json())
+    async def use() -> tuple[int, Any]:
+        answer = await client.get(TOKENS, headers=bearer)
+        return answer.status_code, answer.json().get("detail")
+
+    off = (await client.patch(fresh["url"], json={"enabled": False})).json()
+    assert (False, False) == (off["enabled"], off["write_enabled"])
+    assert (403, "Token disabled") == await use()
+    listed = (await client.get(TOKENS, params={"enabled": "false"})).json()
+    assert [fresh["id"]] == [each["id"] for each in listed["results"]]
+
+    other = (await client.patch(fresh["url"], json={"write_enabled": True})).json()
+    assert (False, True) == (other["enabled"], other["write_enabled"])
+    on = (await client.patch(fresh["url"], json={"enabled": True})).json()
+    assert (True, True) == (on["enabled"], on["write_enabled"])
+    assert 200 == (await use())[0]
 
 
 async def test_a_key_that_cannot_be_had_again_is_null(newer: Netbox, client: Any, monkeypatch: Any):

@@ -280,6 +280,32 @@ class Text(Kind):
 
 
 @dataclass(frozen=True)
+class Texts(Kind):
+    """A list of texts of the given *pattern*, which *allowed* describes to people; none twice."""
+
+    pattern: str
+    allowed: str
+
+    unit = "a list of texts"
+
+    @property
+    def range(self) -> str:
+        return self.allowed
+
+    def parse(self, raw: object) -> tuple[str, ...]:
+        listed = entries(raw)
+        if listed is None:
+            raise ValueError(f"{quote(raw)} is not a list of {self.allowed}")
+        for entry in listed:
+            if not isinstance(entry, str) or not re.fullmatch(self.pattern, entry):
+                raise ValueError(f"{quote(entry)} is none of {self.allowed}")
+        return tuple(dict.fromkeys(str(entry) for entry in listed))
+
+    def show(self, value: Iterable[str]) -> list[str]:
+        return list(value)
+
+
+@dataclass(frozen=True)
 class Networks(Kind):
     """A list of addresses and networks."""
 

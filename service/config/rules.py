@@ -120,6 +120,9 @@ class PuppetRules(LastingRules):
     lifetime: Length = retuned(LastingRules, "lifetime", "1h")
     max_lifetime: Length = retuned(LastingRules, "max_lifetime", "10y")
     grave: Grave = retuned(Rules, "grave", "1h")
+    label_conflict: Annotated[str, Choice(("return", "reject"))] = knob(
+        "return", "What a wish for a label gets that a live token of the same user has already."
+    )
 
 
 class Policies(Section):

@@ -13,7 +13,17 @@ from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from service.config.hidden import SecretKey, SecretKeys, StoreUrl
-from service.config.kinds import Choice, Duration, Network, Networks, Size, Text, Whole, Words
+from service.config.kinds import (
+    Choice,
+    Duration,
+    Network,
+    Networks,
+    Size,
+    Text,
+    Texts,
+    Whole,
+    Words,
+)
 from service.config.knob import Section, Switch, knob
 from service.config.rules import Policies
 from service.model import Policy
@@ -164,6 +174,19 @@ class Nautobot(RestTokens):
     """What only the Nautobot dialect knows."""
 
 
+class Puppet(Section):
+    """What only the Puppet dialect knows."""
+
+    cert_allowlist: Annotated[
+        tuple[str, ...], Texts(r"[^\x00-\x1f\x7f]{1,255}", "names of certificates")
+    ] = knob([], "Client certificates whose holder is api_user, who may do everything.")
+    cert_header: Annotated[
+        str, Text(r"[!#$%&'*+.^_`|~0-9A-Za-z-]*", "a header name, or empty", lower=True)
+    ] = knob(
+        "", "The header in which a trusted proxy names the client certificate that it has verified."
+    )
+
+
 class Dialects(Section):
     """Which token APIs this node speaks."""
 
@@ -176,6 +199,7 @@ class Dialects(Section):
     tower: Tower = Field(default_factory=Tower)
     netbox: Netbox = Field(default_factory=Netbox)
     nautobot: Nautobot = Field(default_factory=Nautobot)
+    puppet: Puppet = Field(default_factory=Puppet)
 
 
 class Login(Section):
@@ -189,6 +213,9 @@ class Login(Section):
     )
     max_wait: Annotated[int, Duration("1s", "1d")] = knob(
         "15m", "The longest wait after a failed login; each further failure doubles it up to this."
+    )
+    puppet_lockout: Annotated[str, Choice(("delay", "revoke"))] = knob(
+        "delay", "What too many failed logins at Puppet's paths do to the account."
     )
     argon2_time: Annotated[int, Whole(1, 20, "passes")] = knob(
         2, "Argon2id passes of a new password hash."

@@ -15,6 +15,7 @@ from service.config.kinds import (
     Networks,
     Size,
     Text,
+    Texts,
     Whole,
     Words,
     entries,
@@ -175,6 +176,30 @@ def test_a_text_keeps_to_its_pattern():
     for raw in ("", "x y", "x\n", 5):
         with pytest.raises(ValueError, match="is not a header name"):
             kind.parse(raw)
+
+
+def test_a_list_of_texts_has_three_spellings_too():
+    """Each entry keeps to the pattern, the same one twice counts once, and there may be none."""
+    kind = Texts("[a-z.=,]+", "names")
+
+    for raw in (["a.b", "CN".lower()], "a.b, cn", '["a.b", "cn", "a.b"]'):
+        assert ("a.b", "cn") == kind.parse(raw)
+    assert () == kind.parse("") == kind.parse([])
+    assert ("cn=a,o=b",) == kind.parse('["cn=a,o=b"]')
+    assert ["a.b"] == kind.show(("a.b",))
+
+
+@pytest.mark.parametrize("raw", [["A"], [5], ["a\n"], '[""]'])
+def test_a_text_of_a_list_that_does_not_fit_is_named(raw: object):
+    """The error is about the one entry that is wrong."""
+    with pytest.raises(ValueError, match="is none of names"):
+        Texts("[a-z]+", "names").parse(raw)
+
+
+def test_a_list_of_texts_that_is_no_list_is_refused():
+    """A number in place of the list is refused as such."""
+    with pytest.raises(ValueError, match="5 is not a list of names"):
+        Texts("[a-z]+", "names").parse(5)
 
 
 def test_networks_are_parsed():

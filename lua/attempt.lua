@@ -11,6 +11,7 @@
 -- ARGV[6] own       settling: the until_ms its reservation answered
 -- ARGV[7] before    settling: and the before_ms
 -- RETURNS ok until_ms before_ms guesses | wait retry_ms | busy
+-- guesses, settling, are those that are decided.
 -- CLOCK   server
 -- @include now_ms
 
@@ -33,7 +34,7 @@ if settle ~= '' then
   end
   pending = math.max(pending - 1, 0)
   redis.call('HSET', KEYS[1], 'n', guesses, 'p', pending, 'u', string.format('%.0f', until_ms))
-  return { 'ok', until_ms, 0, guesses }
+  return { 'ok', until_ms, 0, guesses - pending }
 end
 
 local now, wait = now_ms(), 0

@@ -10,7 +10,7 @@
 -- ARGV[3] expect   "new", "any", or "=" and the first bytes the password hash must have
 -- ARGV[4] mark     "1" to kill the tokens made so far
 -- ARGV[5] letters  of all policies, whose floors go with the owner
--- ARGV[6] now      "created" to note the time in the user record
+-- ARGV[6] now      field of the user record that takes the time; empty: none
 -- ARGV[7] field    pairs of fields and values of the user record follow
 -- ARGV[8..] value
 -- RETURNS ok mark | exists | unknown | changed
@@ -43,8 +43,8 @@ if state and ARGV[4] ~= '1' then mark = number_at(state, 2, 6) end
 local flag = wanted
 if wanted == '=' then flag = string.sub(state, 1, 1) end
 redis.call('HSET', KEYS[2], owner, flag .. bytes_of(mark, 5))
-if ARGV[6] == 'created' then
-  redis.call('HSET', KEYS[1], 'created', string.format('%.0f', now_ms()))
+if ARGV[6] ~= '' then
+  redis.call('HSET', KEYS[1], ARGV[6], string.format('%.0f', now_ms()))
 end
 for i = 7, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
 return { 'ok', mark }

@@ -47,7 +47,16 @@ class TooManyAttempts(Refusal):
 
 
 class BadCredentials(Refusal):
-    """Wrong password, unknown user or disabled user: one answer for all three."""
+    """Wrong password, unknown user or disabled user: one answer for all three.
+
+    *used_up* is whether the account had no more guesses than this one.
+    """
+
+    used_up = False
+
+
+class DisabledLogin(BadCredentials):
+    """The right password of a disabled user, for products that tell him so."""
 
 
 class NoSuchUser(Refusal):

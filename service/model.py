@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass, field
-from enum import IntEnum, StrEnum
+from enum import Enum, IntEnum, StrEnum
 from ipaddress import IPv4Network, IPv6Network
 from typing import NamedTuple
 
@@ -155,6 +155,14 @@ class Head:
         )
 
 
+class Trace(Enum):
+    """What a use that passes leaves behind."""
+
+    WHOLE = "it slides, and is noted in last_used"
+    SLIDE = "it slides"
+    NONE = "nothing"
+
+
 class Verdict(NamedTuple):
     """What verify decided. The fields after *word* are set on ``ok`` only.
 
@@ -225,7 +233,10 @@ class Token:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:
-    """The user record; *password* is the Argon2id hash (empty: no password login)."""
+    """The user record; *password* is the Argon2id hash (empty: no password login).
+
+    *last_login_ms* is kept by dialects that show it, and 0 until then.
+    """
 
     name: str
     user_id: int
@@ -237,6 +248,7 @@ class User:
     superuser: bool = False
     permissions: tuple[str, ...] = ()
     created_ms: int = 0
+    last_login_ms: int = 0
 
 
 def canonical_name(text: str) -> str:

@@ -16,7 +16,7 @@ from service.core.passwords import Passwords
 from service.core.secret import Secrets, agent_digest
 from service.core.tokens import Tokens, Wish
 from service.core.users import Users
-from service.model import Head, Level, Life, Policy, Verdict, Word
+from service.model import Head, Level, Life, Policy, Token, Verdict, Word
 from service.store.client import Call, Client, Command, Part
 from service.store.guard import GuardStore
 from service.store.issuing import NewToken, Outcome
@@ -195,6 +195,12 @@ class Rig:
         shard, digest = shard_of(owner), outcome.digest or new.digest
         key = self.keys.token(shard, digest)
         return Made(owner=owner, shard=shard, digest=digest, key=key, outcome=outcome)
+
+    def made(self, token: Token) -> Made:
+        """Where *token* lies."""
+        shard = shard_of(token.owner)
+        key, outcome = self.keys.token(shard, token.digest), Outcome(word=Word.ISSUED)
+        return Made(owner=token.owner, shard=shard, digest=token.digest, key=key, outcome=outcome)
 
     async def use(
         self, made: Made, *, address: bytes = HOME, agent: bytes = CURL, write: bool = False

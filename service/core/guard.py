@@ -23,6 +23,8 @@ from service.store.guard import Bucket, GuardStore, Rule
 FIRST_WAIT_MS = 30_000
 STRANGERS = 10
 """How many times wider the bucket for addresses that have not guessed is."""
+ACCOUNT, STRANGE = b"a:", b"r:"
+"""What the buckets of an account begin with; the second is the one for strangers."""
 POLL_S = 0.02
 PATIENCE_S = 5.0
 
@@ -48,7 +50,7 @@ class Guard:
         # Guesses of this process queue up here instead of asking Redis over and over.
         self._queues: WeakValueDictionary[bytes, asyncio.Semaphore] = WeakValueDictionary()
         self._failed_at = 0.0
-        self._background: set[asyncio.Task[None]] = set()
+        self._background: set[asyncio.Task[list[int]]] = set()
 
     @asynccontextmanager
     async def guess(self, name: str, address: bytes) -> AsyncIterator[None]:
@@ -64,16 +66,23 @@ class Guard:
             held = await self._enter(queued, name, address)
             try:
                 yield
-            except BadCredentials:
-                await self._store.settle(held, good=False)
+            except BadCredentials as error:
+                _, decided = await self._store.settle(held, good=False)
+                strange = held[1].name.startswith(STRANGE)
+                error.used_up = strange or decided >= self._attempts
                 raise
             except Exception:
                 self._forgive(held)
                 raise
             await self._store.settle(held, good=True)
 
+    async def forget(self, name: str) -> None:
+        """Give the account *name* all its guesses back."""
+        account = _account(name)
+        await self._store.forget(ACCOUNT + account, STRANGE + account)
+
     async def _enter(self, queued: AsyncExitStack, name: str, address: bytes) -> list[Bucket]:
-        account = hashlib.sha256(guarded_name(name).encode("utf-8", "replace")).digest()[:16]
+        account = _account(name)
         place = b"i:" + (address if address.startswith(MAPPED) else address[:8])
         since = asyncio.get_running_loop().time()
         try:
@@ -81,7 +90,7 @@ class Guard:
                 await queued.enter_async_context(self._queue(place))
                 by_address = await self._reserve(place, self._rule, since)
                 try:
-                    await queued.enter_async_context(self._queue(b"a:" + account))
+                    await queued.enter_async_context(self._queue(ACCOUNT + account))
                     return [by_address, await self._reserve_account(account, by_address, since)]
                 except BaseException:
                     self._forgive([by_address])
@@ -97,11 +106,11 @@ class Guard:
 
     async def _reserve_account(self, account: bytes, by_address: Bucket, since: float) -> Bucket:
         try:
-            return await self._reserve(b"a:" + account, self._rule, since)
+            return await self._reserve(ACCOUNT + account, self._rule, since)
         except TooManyAttempts:
             if by_address.guesses > 1:
                 raise
-        return await self._reserve(b"r:" + account, self._strangers, since)
+        return await self._reserve(STRANGE + account, self._strangers, since)
 
     async def _reserve(self, name: bytes, rule: Rule, since: float) -> Bucket:
         while True:
@@ -128,7 +137,12 @@ class Guard:
         self._background.add(task)
         task.add_done_callback(self._forgiven)
 
-    def _forgiven(self, task: asyncio.Task[None]) -> None:
+    def _forgiven(self, task: asyncio.Task[list[int]]) -> None:
         self._background.discard(task)
         if not task.cancelled():
             task.exception()  # not given back: counts as wrong until the window ends
+
+
+def _account(name: str) -> bytes:
+    """How buckets name an account, so that a dump does not say whom anybody tried."""
+    return hashlib.sha256(guarded_name(name).encode("utf-8", "replace")).digest()[:16]

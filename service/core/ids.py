@@ -1,4 +1,4 @@
-"""Token numbers as UUIDs, there and back, for products whose clients insist on them."""
+"""Numbers of tokens and users as UUIDs and back, for products whose clients insist on them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ _CHECK_BYTES = 8
 def to_uuid(number: int, born: bytes) -> uuid.UUID:
     """The UUID (RFC 9562, version 4 by its looks) of the token *number* in the store *born*.
 
-    It tells nobody but this store the number, and how many tokens there are.
+    It tells nobody but this store the number, and how many tokens there are. With ``for_users`` in
+    place of *born* it is a user's.
     """
     plain = number.to_bytes(_NUMBER_BYTES, "big")
     check = _stamp(b"check" + plain, born)[:_CHECK_BYTES]
@@ -23,6 +24,11 @@ def to_uuid(number: int, born: bytes) -> uuid.UUID:
     raw[8] = 0x80 | (raw[8] & 0x3F)
     raw[15] ^= _stamp(bytes(raw[:15]), born)[0] & 0xC0
     return uuid.UUID(bytes=bytes(raw))
+
+
+def for_users(born: bytes) -> bytes:
+    """What stands for the store *born* where numbers of users are meant, and not of tokens."""
+    return _stamp(b"users", born)
 
 
 def from_uuid(value: uuid.UUID, born: bytes) -> int | None:

@@ -11,6 +11,7 @@ from service.errors import (
     BadCredentials,
     BadName,
     ClientAddressUnknown,
+    DisabledLogin,
     NoSuchUser,
     StoreDown,
     UserDisabled,
@@ -24,8 +25,9 @@ TRIES = 3
 class Logins:
     """Password logins behind the guard.
 
-    Wrong password, unknown user and disabled user are one answer, BadCredentials, at one cost.
-    Besides it TooManyAttempts, Busy and StoreDown may be raised.
+    Wrong password and unknown user are one answer, BadCredentials, at one cost. The right password
+    of a disabled user is a kind of it, DisabledLogin, which costs and counts like any other.
+    Besides them TooManyAttempts, Busy and StoreDown may be raised.
     """
 
     def __init__(
@@ -41,7 +43,7 @@ class Logins:
         async with self._guard.guess(name, address):
             user = await self._compare(name, password)
             if not user.active:
-                raise BadCredentials
+                raise DisabledLogin
             return user
 
     async def issue(self, wish: Wish, password: str, *, address: bytes) -> Issued:
@@ -60,9 +62,15 @@ class Logins:
                     return await self._tokens.issue(proven)
                 except PasswordChanged:
                     continue
-                except (NoSuchUser, UserDisabled) as error:
+                except UserDisabled as error:
+                    raise DisabledLogin from error
+                except NoSuchUser as error:
                     raise BadCredentials from error
             raise StoreDown("moved on")
+
+    async def forgive(self, name: str) -> None:
+        """Forget every failed login of *name*."""
+        await self._guard.forget(name)
 
     async def _compare(self, name: str, password: str) -> User:
         try:

@@ -33,6 +33,7 @@ from service.model import (
     Network,
     Policy,
     Token,
+    Trace,
     Verdict,
     Word,
     split_id,
@@ -40,7 +41,7 @@ from service.model import (
 )
 from service.store.imports import Foreign, Imports
 from service.store.issuing import NewToken, Outcome
-from service.store.keys import shard_of
+from service.store.keys import index_entry, shard_of
 from service.store.records import Records
 from service.store.store import Store
 
@@ -179,7 +180,7 @@ class Tokens:
     # -- use ---------------------------------------------------------------------------------
 
     def verify(
-        self, text: bytes, *, address: bytes, agent: bytes, write: bool, trace: bool = True
+        self, text: bytes, *, address: bytes, agent: bytes, write: bool, trace: Trace = Trace.WHOLE
     ) -> Awaitable[Verdict]:
         """Decide one use of the token *text* (see ``Store.verify``)."""
         shard, digest = place_of(text)
@@ -268,6 +269,13 @@ class Tokens:
         if token is None:
             raise NoSuchToken(str(number))
         return token
+
+    async def used(self, text: bytes, verdict: Verdict) -> Token | None:
+        """The token *text* that *verdict* has just allowed; None when it is gone since."""
+        letter = self._policies[verdict.policy].letter
+        place = verdict.owner, index_entry(digest_of(text), letter)
+        found = await self.records.at([place])
+        return found[0] if found else None
 
     async def of_owner(self, owner: str) -> list[Token]:
         """All tokens of *owner*, newest first."""

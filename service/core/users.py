@@ -77,6 +77,15 @@ class Users:
         stored = await self._stored(password)
         await self._change(name, {"password": stored})
 
+    async def replace_password(self, user: User, password: str) -> bool:
+        """Give *user* a new password; False when he has another than *user* had, or is gone."""
+        stored = await self._stored(password)
+        return await self.owners.change_password(user.name, user.password, stored)
+
+    async def note_login(self, name: str) -> None:
+        """Write down that *name* has logged in now."""
+        await self.owners.note(name, "login")
+
     async def grant(self, name: str, permissions: Iterable[str], *, revoke: bool = False) -> User:
         """Give (or take) *permissions*; of two changes at once the later one wins. NoSuchUser."""
         user = await self.get(name)
@@ -92,6 +101,12 @@ class Users:
     async def enable(self, name: str) -> None:
         """The opposite of ``disable``: unexpired tokens work again. NoSuchUser."""
         await self._change(name, {}, state="a")
+
+    async def revoke(self, name: str) -> None:
+        """Disable *name* and kill every token of his, with one write. NoSuchUser."""
+        name = canonical_name(name)
+        await self.owners.change(name, {}, state="d", mark=True)
+        self._tokens.tidy(name)
 
     async def delete(self, name: str) -> None:
         """Remove *name* and make every token of his unknown. NoSuchUser."""

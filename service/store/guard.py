@@ -62,12 +62,20 @@ class GuardStore:
             before_ms=reply[2],
         )
 
-    async def settle(self, buckets: Sequence[Bucket], *, good: bool) -> None:
-        """Decide the guess that *buckets* were reserved for; a *good* one does not count."""
+    async def settle(self, buckets: Sequence[Bucket], *, good: bool) -> list[int]:
+        """Decide the guess that *buckets* were reserved for; a *good* one does not count.
+
+        How many wrong ones each of them has counted so far.
+        """
         verdict = "good" if good else "bad"
-        await self.client.run(
+        replies = await self.client.run(
             *(self._call(b.name, b.rule, verdict, b.until_ms, b.before_ms) for b in buckets)
         )
+        return [reply[3] for reply in replies]
+
+    async def forget(self, *names: bytes) -> None:
+        """Forget all guesses in these buckets."""
+        await self.client.run(*((b"DEL", self.keys.guard(name)) for name in names))
 
     def _call(self, name: bytes, rule: Rule, settle: str, own: int, before: int) -> Call:
         numbers = [rule.limit, rule.window_ms, rule.first_ms, rule.max_ms]

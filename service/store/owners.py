@@ -43,7 +43,7 @@ class Owners:
             await self.client.run((b"ZADD", self.keys.users, known.user_id, name))
             raise UserExists(name)
         number = (await self.client.run((b"INCR", self.keys.users_next)))[0]
-        word = await self._set(name, "a", "new", {"id": str(number), **fields}, created=True)
+        word = await self._set(name, "a", "new", {"id": str(number), **fields}, now="created")
         if word is Word.EXISTS:
             raise UserExists(name)
         # After the record: readers tolerate either alone.
@@ -55,6 +55,10 @@ class Owners:
         """Write *fields*; *state* ``a`` enables, ``d`` disables; *mark* kills all tokens so far."""
         if await self._set(name, state, "any", fields, mark=mark) is Word.UNKNOWN:
             raise NoSuchUser(name)
+
+    async def note(self, name: str, field: str) -> None:
+        """Write the time into *field* of the record, if the user is there."""
+        await self._set(name, "=", "any", {}, now=field)
 
     async def change_password(self, name: str, old: str, new: str) -> bool:
         """Replace the password hash *old* by *new*; False when another came in between."""
@@ -76,7 +80,7 @@ class Owners:
         fields: Mapping[str, str],
         *,
         mark: bool = False,
-        created: bool = False,
+        now: str = "",
     ) -> Word:
         shard = shard_of(name)
         keys = [
@@ -85,7 +89,7 @@ class Owners:
             self.keys.counter(shard),
             self.keys.names(shard, name),
         ]
-        flags: list[Part] = ["1" if mark else "", self._letters, "created" if created else ""]
+        flags: list[Part] = ["1" if mark else "", self._letters, now]
         pairs = [part for pair in fields.items() for part in pair]
         call = Call(self._script, keys, [name, state, expect, *flags, *pairs])
         return Word((await self.client.run(call))[0][0].decode())
@@ -132,6 +136,7 @@ def _user(name: str, record: list[bytes], state: Reply) -> User | None:
             superuser=text.get("super") == "1",
             permissions=tuple(text.get("perms", "").split()),
             created_ms=int(text.get("created", "0")),
+            last_login_ms=int(text.get("login", "0")),
         )
     except (KeyError, ValueError) as error:
         raise StoreDown("user record") from error

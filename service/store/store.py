@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic
 
 from service.errors import NotSetUp, StoreDown
-from service.model import UNLIMITED, Head, Life, Policy, Verdict, Word, token_id
+from service.model import UNLIMITED, Head, Life, Policy, Trace, Verdict, Word, token_id
 from service.store.client import Call, Client, Command, Part, Reply
 from service.store.issuing import NewToken, Outcome
 from service.store.keys import Keys, shard_of, split_entry
@@ -57,7 +57,11 @@ class Store:
         self.scripts = load_all()
         self.rules = pack_rules(policies, interval_ms)
         self.tail = VerifyTail(keys, self.rules)
-        self._traceless = VerifyTail(keys, pack_rules(policies, NEVER))
+        still = [replace(policy, idle_ms=0, slide_step_ms=0) for policy in policies]
+        self._tails = {
+            Trace.SLIDE: VerifyTail(keys, pack_rules(policies, NEVER)),
+            Trace.NONE: VerifyTail(keys, pack_rules(still, NEVER)),
+        }
         self._lane: Lane | None = None
         self._wait_replicas = 0 if client.embedded else wait_replicas
 
@@ -88,14 +92,13 @@ class Store:
         address: bytes,
         agent: bytes,
         write: bool,
-        trace: bool = True,
+        trace: Trace = Trace.WHOLE,
     ) -> Verdict:
-        """Decide one use of the token with *digest*, and slide it when it passes.
+        """Decide one use of the token with *digest*; one that passes leaves *trace*.
 
-        *address* is 16 bytes, empty when unknown; *agent* the digest of the user agent. Without
-        *trace* the use is not noted in last_used.
+        *address* is 16 bytes, empty when unknown; *agent* the digest of the user agent.
         """
-        spell = self.tail if trace else self._traceless
+        spell = self.tail if trace is Trace.WHOLE else self._tails[trace]
         for _ in range(TRIES):
             if self._lane is not None:
                 seen = spell.seen(address, agent)

@@ -9,7 +9,7 @@ from service.core.address import unpack
 from service.dialects.netbox import texts
 from service.dialects.netbox.view import Call
 from service.errors import NoSuchUser
-from service.model import Word
+from service.model import Trace, Word
 from service.wire.headers import joined
 from service.wire.rest.credential import token_of, words_of
 from service.wire.rest.refusal import Denied, Forbidden
@@ -36,7 +36,7 @@ async def authenticate(call: Call) -> Call:
         address=call.caller.address,
         agent=call.caller.agent,
         write=call.view.protected and call.request.method not in READS,
-        trace=not call.settings.maintenance_mode,
+        trace=Trace.SLIDE if call.settings.maintenance_mode else Trace.WHOLE,
     )
     if verdict.word is Word.READ_ONLY:
         raise Forbidden

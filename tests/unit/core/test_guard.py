@@ -9,7 +9,7 @@ import pytest
 
 from service.core.address import pack
 from service.core.guard import STRANGERS
-from service.errors import BadCredentials, Busy, StoreDown, TooManyAttempts
+from service.errors import BadCredentials, Busy, DisabledLogin, StoreDown, TooManyAttempts
 from service.model import User
 from tests.makers import AWAY, HOME, Rig
 from tests.servers import Server
@@ -197,3 +197,63 @@ async def test_buckets_hold_no_name(pair):
     await guess(pair[0], name="secret-name")
 
     assert b"secret-name" not in b"".join(await pair[0].run(b"KEYS", b"g:*"))
+
+
+async def used_up(rig: Rig, *, name: str = "alice", address: bytes = AWAY) -> bool:
+    """Whether one wrong guess was told to be the last that the account had."""
+    with pytest.raises(BadCredentials) as refused:
+        await rig.logins.check(name, "wrong", address=address)
+    return refused.value.used_up
+
+
+async def test_the_last_guess_of_an_account_says_so(pair):
+    """The tenth, and every one after a wait; not those of an address that tries many accounts."""
+    one, two = pair
+    found = [await used_up(pair[n % 2], address=place(n)) for n in range(ATTEMPTS)]
+    strange = await used_up(one, address=place(200))
+    others = [await used_up(two, name=f"user{n}", address=HOME) for n in range(ATTEMPTS)]
+
+    assert [False] * (ATTEMPTS - 1) + [True] == found
+    assert strange
+    assert not any(others)
+
+
+async def test_right_passwords_on_their_way_use_nothing_up(pair):
+    """Nine logins that are not decided yet, and one wrong guess among them."""
+    one, _ = pair
+    ready = asyncio.Event()
+
+    async def hold(number: int) -> None:
+        async with one.guard.guess("alice", place(number)):
+            await ready.wait()
+
+    tasks = [asyncio.create_task(hold(number)) for number in range(ATTEMPTS - 1)]
+    await asyncio.sleep(0.2)
+    last = await used_up(one, address=place(100))
+    ready.set()
+    await asyncio.gather(*tasks)
+
+    assert not last
+    assert 1 == int(await one.run(b"HGET", await account(one), b"n"))
+
+
+async def test_a_forgiven_account_begins_anew(pair):
+    """In any spelling of its name; the addresses that guessed still wait."""
+    one, two = pair
+    for number in range(ATTEMPTS + 2):
+        await guess(one, address=place(number))
+    assert [b"g:a:", b"g:r:"] == sorted(key[:4] for key in await one.run(b"KEYS", b"g:[ar]:*"))
+
+    await two.logins.forgive("ALICE")
+
+    assert [] == await one.run(b"KEYS", b"g:[ar]:*")
+    assert not await used_up(one, address=place(0))
+
+
+async def test_a_disabled_user_who_knows_his_password_counts_as_a_guess(pair):
+    """He learns that he is disabled, and is held to the limit."""
+    one, _ = pair
+    await one.users.disable("alice")
+    found = [await guess(one, "right") for _ in range(ATTEMPTS + 1)]
+
+    assert [DisabledLogin] * ATTEMPTS + [TooManyAttempts] == found

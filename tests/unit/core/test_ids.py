@@ -7,7 +7,7 @@ import uuid
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.core.ids import from_uuid, to_uuid
+from service.core.ids import for_users, from_uuid, to_uuid
 
 BORN = b"0e469184565da413"
 NUMBERS = st.integers(1, (1 << 56) - 1)
@@ -41,3 +41,13 @@ def test_another_store_knows_nothing_of_it(one: int, other: int) -> None:
     """The same number is another UUID there, and neighbours share nothing."""
     assert from_uuid(to_uuid(one, BORN), b"another") is None
     assert (to_uuid(one, BORN) == to_uuid(other, BORN)) == (one == other)
+
+
+@given(NUMBERS)
+def test_a_user_is_not_taken_for_a_token(number: int) -> None:
+    """The same number is another UUID, and neither is read as the other."""
+    users = for_users(BORN)
+    user, token = to_uuid(number, users), to_uuid(number, BORN)
+
+    assert number == from_uuid(user, users)
+    assert from_uuid(user, BORN) is None is from_uuid(token, users)

@@ -11,10 +11,10 @@ import pytest
 from service.core.secret import Form, digest_of, shard_of_text
 from service.core.tokens import PasswordChanged
 from service.errors import KeyTaken, NoSuchToken, NoSuchUser, TooManyTokens
-from service.model import Issued, Life, Word
+from service.model import Issued, Life, Trace, Word
 from service.store.imports import GRAVE_MS
 from service.store.keys import shard_of
-from tests.makers import CURL, HOME, NETBOX, Rig, wish
+from tests.makers import CURL, HOME, MINUTE, NETBOX, Rig, wish
 
 KEY = "0123456789abcdef0123456789abcdef01234567"
 MINE = shard_of("alice").hex() + KEY[4:]
@@ -281,12 +281,33 @@ async def test_a_use_can_leave_no_trace(rig: Rig) -> None:
     """Decided all the same, and not noted: not the first one, and not after an age."""
     text = (await rig.tokens.issue(wish("alice", NETBOX))).text.encode()
     use = {"address": HOME, "agent": CURL, "write": True}
-    assert (await rig.tokens.verify(text, trace=False, **use)).allowed
+    assert (await rig.tokens.verify(text, trace=Trace.SLIDE, **use)).allowed
     assert 0 == (await rig.tokens.of_owner("alice"))[0].last_used_ms
 
     await rig.tokens.verify(text, **use)
 
     assert 0 < (await rig.tokens.of_owner("alice"))[0].last_used_ms
+
+
+async def test_a_use_can_be_no_use_at_all(rig: Rig) -> None:
+    """A token that slides is looked at without being prolonged, and still ends when it must."""
+    issued = await rig.tokens.issue(wish("alice"))
+    text, use = issued.text.encode(), {"address": HOME, "agent": CURL, "write": True}
+    verdict = await rig.tokens.verify(text, **use)
+    token = await rig.tokens.used(text, verdict)
+    assert token is not None
+    made = rig.made(token)
+    await rig.age(made, 10 * MINUTE)
+    left = await rig.ttl(made)
+
+    looked = await rig.tokens.verify(text, trace=Trace.NONE, **use)
+
+    assert looked.allowed
+    assert left - 5_000 < await rig.ttl(made) <= left
+    assert 15 * MINUTE < looked.remaining_ms <= 20 * MINUTE
+    await rig.age(made, 20 * MINUTE)
+    assert Word.EXPIRED == (await rig.tokens.verify(text, trace=Trace.NONE, **use)).word
+    assert token.token_id == issued.token_id
 
 
 async def test_no_text_is_in_the_store(rig: Rig) -> None:

@@ -137,3 +137,44 @@ async def test_disabled_and_enabled_again(rig: Rig):
         for _ in range(2):
             await change("alice")
             assert active == (await rig.users.get("alice")).active
+
+
+async def test_revoking_disables_and_kills_for_good(rig: Rig):
+    """Enabled again the user makes new tokens, and the old ones stay dead and are tidied away."""
+    old = await rig.make(policy=NETBOX)
+
+    await rig.users.revoke(" alice ")
+
+    assert (False, Word.INACTIVE) == ((await rig.users.get("alice")).active, await rig.word(old))
+    await rig.tokens.settle()
+    await rig.users.enable("alice")
+    assert Word.REVOKED == await rig.word(old)
+    assert [] == await rig.immortals()
+    assert Word.OK == await rig.word(await rig.make(policy=NETBOX))
+
+
+async def test_a_login_is_noted_for_who_is_there(rig: Rig):
+    """With the time of Redis; nobody comes into being by it."""
+    assert 0 == (await rig.users.get("alice")).last_login_ms
+    before = await rig.now()
+
+    await rig.users.note_login("alice")
+    await rig.users.note_login("nobody")
+
+    user = await rig.users.get("alice")
+    assert before <= user.last_login_ms <= await rig.now()
+    assert ["alice"] == [each.name for each in await rig.users.all()]
+    assert await rig.run(b"KEYS", b"u:*nobody") == []
+
+
+async def test_a_password_is_replaced_by_one_of_two(rig: Rig):
+    """Who saw another password than there is now replaces nothing."""
+    seen = await rig.users.get("alice")
+
+    assert await rig.users.replace_password(seen, "first")
+    assert not await rig.users.replace_password(seen, "second")
+
+    stored = (await rig.users.get("alice")).password
+    assert await rig.passwords.check("alice", stored, "first")
+    with pytest.raises(BadPassword):
+        await rig.users.replace_password(seen, "")

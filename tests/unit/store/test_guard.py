@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from service.model import Word
 from service.store.guard import Rule
 from tests.makers import MINUTE, Rig
@@ -30,3 +32,24 @@ async def test_several_are_settled_together(rig: Rig):
 
     assert [] == await rig.run(b"KEYS", b"g:*")
     await rig.buckets.settle([], good=True)
+
+
+async def test_settling_tells_how_many_are_decided(rig: Rig):
+    """Wrong ones so far; what is still undecided may turn out right."""
+    rule = replace(RULE, limit=9)
+    held = [await rig.buckets.reserve(b"a:x", rule) for _ in range(4)]
+
+    assert [1] == await rig.buckets.settle(held[:1], good=False)
+    assert [1] == await rig.buckets.settle(held[1:2], good=True)
+    assert [2] == await rig.buckets.settle(held[2:3], good=False)
+    assert [3] == await rig.buckets.settle(held[3:], good=False)
+
+
+async def test_a_forgotten_bucket_is_empty(rig: Rig):
+    """A guess that was under way then is settled without a trace."""
+    held = [await rig.buckets.reserve(name, RULE) for name in (b"a:x", b"r:x")]
+
+    await rig.buckets.forget(b"a:x", b"r:x")
+
+    assert [0, 0] == await rig.buckets.settle(held, good=False)
+    assert [] == await rig.run(b"KEYS", b"g:*")

@@ -146,6 +146,7 @@ RESPONSES: Mapping[str, Json] = {
     "NotAcceptable": _said("Accept asks for what does not exist."),
     "TooSlow": _said("The request did not arrive in time."),
     "TooLarge": _said("The body is larger than [server] max_body."),
+    "Changed": _said("The object is not any more what If-Match says."),
     "Unreadable": _said("The body is of a media type, or in a coding, that is not read."),
     "Throttled": _said("Too many logins have failed.", WAIT),
     "LongHead": _said("The headers are larger than [server] header_bytes, or too many."),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -47,6 +47,7 @@ class Made:
 
     body: dict[str, Any]
     replicas: int | None
+    tag: Mapping[str, str]
 
 
 async def make(call: Call, data: Sequence[Any]) -> list[Made]:
@@ -70,7 +71,7 @@ async def make(call: Call, data: Sequence[Any]) -> list[Made]:
             before, after = len(issued), len(orders) - len(issued) - 1
             raise Invalid([*[{}] * before, error.body, *[{}] * after]) from None
         raise
-    return [Made(await represented(call, one), one.replicas) for one in issued]
+    return [await represented(call, one) for one in issued]
 
 
 async def _each(call: Call, data: Sequence[Any]) -> list[Order]:
@@ -184,11 +185,13 @@ async def _withdraw(call: Call, issued: Issued) -> None:
         await call.service.tokens.revoke_id(issued.token_id)
 
 
-async def represented(call: Call, issued: Issued) -> dict[str, Any]:
-    """The new token with its key. NotFound when somebody has deleted it or its user since."""
+async def represented(call: Call, issued: Issued) -> Made:
+    """The new token. NotFound when somebody has deleted it or its user since."""
     try:
         token = await call.service.tokens.get(issued.token_id)
         owner = await call.service.users.get(token.owner)
     except (NoSuchToken, NoSuchUser):
         raise NotFound from None
-    return present.token(call, rows.row_of(call, token, owner), key=issued.text)
+    row = rows.row_of(call, token, owner)
+    body = present.token(call, row, key=issued.text)
+    return Made(body, issued.replicas, present.tag(call, row))

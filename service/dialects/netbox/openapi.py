@@ -116,21 +116,27 @@ def _change(
 ) -> Json:
     return api.operation(
         summary,
-        {**good, **rest.writing()},
+        {**good, **rest.writing(**_stale(*parameters, new=new))},
         security=_ways(new=new),
         parameters=[*parameters, rest.FORMAT],
         request=request,
     )
 
 
+def _stale(*parameters: Json, new: bool) -> dict[str, str]:
+    """The answer to a change of one token that is not any more what its sender saw."""
+    return {"s412": "Changed"} if new and NUMBER in parameters else {}
+
+
 def _token(*, new: bool) -> Json:
-    shown = {"200": api.answer("The token.", api.ref("NetboxTokenShown"))}
+    shown = {"200": api.answer("The token.", api.ref("NetboxTokenShown"), _tagged(new=new))}
     said = rest.body(api.ref("NetboxTokenSaid"), MULTIPART)
     whole = rest.body(api.ref("NetboxTokenWhole"), MULTIPART)
     get = _get("One token", api.ref("NetboxTokenPart"), NUMBER, *_members_shown(new=new), new=new)
+    get["responses"]["200"] |= {"headers": _tagged(new=new)} if new else {}
     gone = api.operation(
         "Delete a token",
-        {"204": rest.DELETED, **rest.failures()},
+        {"204": rest.DELETED, **rest.failures(**_stale(NUMBER, new=new))},
         security=_ways(new=new),
         parameters=[NUMBER, rest.FORMAT],
     )
@@ -142,6 +148,11 @@ def _token(*, new: bool) -> Json:
         "delete": gone,
         "options": rest.options(tokens.ONE.name, _ways(new=new), NUMBER),
     }
+
+
+def _tagged(*, new: bool) -> Json:
+    """The headers of one token."""
+    return {"ETag": api.header("Another one after each change.", always=False)} if new else {}
 
 
 def _members_shown(*, new: bool) -> list[Json]:

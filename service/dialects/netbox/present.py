@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
 from typing import Any
 
 from service.dialects.netbox import shape
 from service.dialects.netbox.rows import shows_keys
 from service.dialects.netbox.shape import Row
 from service.dialects.netbox.view import Call
+from service.model import Life
+from service.wire import json
+from service.wire.headers import joined
+from service.wire.rest.refusal import Changed
+
+_TAG_SIZE = 16
 
 
 def token(call: Call, row: Row, *, key: str | None = None) -> dict[str, Any]:
@@ -28,3 +36,22 @@ def asked(call: Call, row: Row) -> dict[str, Any]:
     if call.new:
         return shape.chosen(body, query.get("fields", ""), query.get("omit", ""))
     return body
+
+
+def tag(call: Call, row: Row) -> Mapping[str, str]:
+    """The ``ETag`` of *row*, which 4.6 has: another one after each change, but not after a use."""
+    if not call.new:
+        return {}
+    body, it = token(call, row), row.token
+    # A sliding end moves with every use.
+    uses = ("last_used", "expires") if it.life is Life.SLIDING else ("last_used",)
+    said = json.dumps({name: body[name] for name in body if name not in uses})
+    return {"ETag": f'W/"{hashlib.sha256(said).hexdigest()[:_TAG_SIZE]}"'}
+
+
+def same(call: Call, row: Row) -> None:
+    """Changed, when ``If-Match`` names tags, and that of *row* is not among them (4.6)."""
+    named = [each.strip() for each in joined(call.request.headers, "if-match").split(",")]
+    wanted = [each for each in named if each]
+    if call.new and wanted and "*" not in wanted and tag(call, row)["ETag"] not in wanted:
+        raise Changed

@@ -27,7 +27,8 @@ async def post(call: Call) -> Reply:
     """A new token of the user whose name and password these are."""
     name, password, want = _asked(call, await call.data())
     issued = await _login(call, name, password, want)
-    return Reply(201, await represented(call, issued), witnesses(issued.replicas))
+    made = await represented(call, issued)
+    return Reply(201, made.body, witnesses(made.replicas))
 
 
 def _asked(call: Call, data: Any) -> tuple[str, str, Wanted]:

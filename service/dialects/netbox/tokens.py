@@ -104,7 +104,7 @@ async def post(call: Call) -> Reply:
         (made,) = await making.make(call, [data])
     except Invalid as invalid:
         raise Invalid(invalid.body[0]) from None
-    headers = {"Location": made.body["url"], **witnesses(made.replicas)}
+    headers = {"Location": made.body["url"], **made.tag, **witnesses(made.replicas)}
     return Reply(201, made.body, headers)
 
 
@@ -153,21 +153,25 @@ async def _delete(call: Call, row: Row) -> None:
 
 async def get(call: Call) -> Reply:
     """One token."""
-    return Reply(200, present.asked(call, await rows.one(call, call.argument)))
+    row = await rows.one(call, call.argument)
+    return Reply(200, present.asked(call, row), present.tag(call, row))
 
 
 async def change(call: Call) -> Reply:
-    """Change one token."""
+    """Change one token. Changed, when the client says what he has seen, and it was another."""
     row = await rows.one(call, call.argument)
+    present.same(call, row)
     changed = await changing.change(call, [changing.checked(call, row, await call.data())])
     if not changed:
         raise NotFound
-    return Reply(200, present.token(call, changed[0]))
+    return Reply(200, present.token(call, changed[0]), present.tag(call, changed[0]))
 
 
 async def delete(call: Call) -> Reply:
-    """Delete one token; it may be the one that is used for it."""
-    await _delete(call, await rows.one(call, call.argument))
+    """Delete one token; it may be the one that is used for it. Changed, as above."""
+    row = await rows.one(call, call.argument)
+    present.same(call, row)
+    await _delete(call, row)
     return Reply(204)
 
 

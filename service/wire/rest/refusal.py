@@ -76,6 +76,13 @@ class NotAllowed(TokenhouseError):
         super().__init__(f'Method "{method}" not allowed.')
 
 
+class Changed(TokenhouseError):
+    """A resource that is not any more what the sender of ``If-Match`` saw (412)."""
+
+    def __init__(self) -> None:
+        super().__init__("The object has been changed since it was read.")
+
+
 class Invalid(TokenhouseError):
     """Data that break the rules (400); *body* is the JSON that says which and how."""
 
@@ -101,6 +108,7 @@ _STATUS: dict[type[TokenhouseError], int] = {
     NotFound: 404,
     NotAllowed: 405,
     NotAcceptable: 406,
+    Changed: 412,
 }
 
 

@@ -123,6 +123,30 @@ async def test_a_disabled_token_is_refused_until_it_is_enabled(client: Any):
     assert 200 == (await use())[0]
 
 
+async def test_a_change_of_what_is_not_there_any_more_is_refused(client: Any):
+    """Who says what he has seen changes that and nothing else; a use is no change."""
+    fresh = await made(client)
+    url = fresh["url"]
+    seen = (await client.get(url)).headers["etag"]
+    again = (await client.get(url, params={"brief": 1})).headers["etag"]
+    stale = {"If-Match": 'W/"0000000000000000", W/"1"'}
+
+    async def status(method: str, tags: str, **fields: Any) -> int:
+        json = fields if method == "PATCH" else None
+        headers = {"If-Match": tags}
+        return (await client.request(method, url, headers=headers, json=json)).status_code
+
+    assert seen == again
+    assert 412 == (await client.patch(url, headers=stale, json={"description": "x"})).status_code
+    assert "" == (await client.get(url)).json()["description"]
+    assert 200 == await status("PATCH", f'W/"1", {seen}', description="x")
+    assert seen != (await client.get(url)).headers["etag"]
+    assert 412 == await status("PATCH", seen, description="y")
+    assert 200 == await status("PATCH", "*", description="y")
+    assert 412 == await status("DELETE", seen)
+    assert 204 == await status("DELETE", "*")
+
+
 async def test_a_key_that_cannot_be_had_again_is_null(newer: Netbox, client: Any, monkeypatch: Any):
     """A node may lack the secret that it was made with."""
     fresh = await made(client)

@@ -14,7 +14,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 LOCKS := tests/requirements.lock deploy/requirements.lock deploy/build.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz lint fmt types lua bench wheel lock clean
+.PHONY: help run certs test fuzz lint fmt types lua bench wheel lock clean
 
 help: ## Show this list
 	@awk 'BEGIN { FS = ":.*## " } \
@@ -25,6 +25,9 @@ help: ## Show this list
 
 run: $(RUNTIME) ## Serve on 127.0.0.1:8000 with the embedded store (ARGS="--port 9000")
 	$(BIN)/tokenhouse serve $(ARGS)
+
+certs: $(DEV) ## Make a CA, a server's and a client's certificate in build/certs
+	$(BIN)/python -m tests.certs build/certs
 
 ##@ Work
 

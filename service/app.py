@@ -125,7 +125,8 @@ class App:
         if self.house.client.embedded and await self.house.setup.born() is None:
             await self.house.setup.init()
         server = self.config.server
-        text = await welcome(self.house, local_url(server.host, server.port))
+        scheme = "https" if server.ssl_certfile else "http"
+        text = await welcome(self.house, local_url(server.host, server.port, scheme=scheme))
         if text:
             sys.stderr.write(text)
             sys.stderr.flush()

@@ -17,12 +17,12 @@ from uvicorn.protocols.http.httptools_impl import (
 )
 from uvicorn.server import ServerState
 
+from service import tls
 from service.limits import Limits, plain
 from service.sweeper import Sweeper, Swept
 
 WIRE_FACTOR = 8
 """A chunked body may take this many times its size on the wire before its framing is a flood."""
-
 
 # Where the reading side of a connection stands; plain numbers, as each request compares them often.
 SILENT = 0  # connected, not one byte of a request yet
@@ -65,7 +65,7 @@ class Limited(HttpToolsProtocol):
     __slots__ = (
         "_body_bytes", "_chunk_bytes", "_chunk_fresh", "_draining", "_framing", "_head_bytes",
         "_head_slack", "_now", "_phase", "_running", "_since", "_stuck_since", "_sweeper",
-        "_wire_bytes", "_wire_most", "_words", "fields", "limits",
+        "_tls", "_wire_bytes", "_wire_most", "_words", "fields", "limits",
     )  # fmt: skip
 
     def __init__(
@@ -105,6 +105,7 @@ class Limited(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self._tls = tls.extension(transport)
         self._since = self.loop.time()
         self._sweeper.wake(self.loop)
 
@@ -126,10 +127,16 @@ class Limited(HttpToolsProtocol):
     def shutdown(self) -> None:
         """Drain: what has begun to arrive is still served, everything else is closed."""
         self._draining = True
-        if self._phase == LINGER:
-            self.transport.close()
+        idle = self.cycle is None or self.cycle.response_complete
+        if self._phase == LINGER or (self._phase <= BETWEEN and idle):
+            self._hang_up()
         elif self._phase not in (HEAD, REFUSED):
             super().shutdown()
+
+    def _hang_up(self) -> None:
+        """Close with nothing left to say; under TLS that waits for the client to close as well."""
+        self._phase = LINGER
+        self.transport.close()
 
     def data_received(self, data: bytes) -> None:
         self._now = self.loop.time()
@@ -230,6 +237,8 @@ class Limited(HttpToolsProtocol):
         super().on_message_begin()
         self.url, self.headers = url, headers
         self.scope["headers"] = headers
+        if self._tls is not None:
+            self.scope["extensions"] = {"tls": self._tls}
         self.expect_100_continue = self.fields.get(b"expect", b"").lower() == b"100-continue"
         super().on_headers_complete()
 
@@ -333,6 +342,8 @@ class Limited(HttpToolsProtocol):
         self.transport.write(words)
         if self.transport.can_write_eof():
             self.transport.write_eof()
+        else:
+            self.transport.close()  # TLS: no half-close, but a close that reads until the client's
         self.flow.resume_reading()
 
     def _refusal(self, status: int) -> bytes:
@@ -360,11 +371,13 @@ class Limited(HttpToolsProtocol):
 
     def sweep(self, now: float) -> None:
         """Close this connection if something is overdue; called by the sweeper alone."""
-        if self.transport.is_closing():
-            # A close waits for the client to read the rest, and so would we.
-            self._stuck_since = self._stuck_since or now
+        limits = self.limits
+        if self.transport.is_closing() and self._stuck_since is None:
+            # A close waits for the client to read the rest, and so would we; without a rest, less.
+            less = limits.body_timeout_s - limits.linger_s if self._phase == LINGER else 0.0
+            self._stuck_since = now - less
         if self._stuck_since is not None:
-            if now - self._stuck_since > self.limits.body_timeout_s:
+            if now - self._stuck_since > limits.body_timeout_s:
                 self.transport.abort()
         elif self._phase == BODY and self.flow.read_paused:
             self._since = now  # it is us who do not read
@@ -372,7 +385,7 @@ class Limited(HttpToolsProtocol):
             if self._phase in (HEAD, BODY):
                 self.refuse(408)
             else:
-                self.transport.close()
+                self._hang_up()
 
     def _allowed_s(self) -> float:
         limits = self.limits

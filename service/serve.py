@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import os
 import signal
 import socket
+import ssl
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from uvicorn import Config, Server
@@ -13,9 +17,39 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from service.errors import ConfigError
+from service.tls import Tls, loop_factory
 
 BACKLOG = 2048
 MAX_PORT = 65535
+
+log = logging.getLogger(__name__)
+
+
+class Secured(Config):
+    """uvicorn's config with a ``Tls`` of ours; it is sent to workers, which read the files anew."""
+
+    def __init__(self, app: str, *, tls: Tls, **options: Any) -> None:
+        super().__init__(app, ssl_context_factory=self._context, **options)
+        self.tls = tls
+
+    def _context(self, *_: object) -> ssl.SSLContext:
+        return self.tls.context()
+
+    def get_loop_factory(self) -> Callable[[], asyncio.AbstractEventLoop]:
+        """What makes the loop; uvicorn has no options for the deadlines of TLS."""
+        return loop_factory(self.tls)
+
+    def renew(self) -> None:
+        """Take up a new certificate for the connections to come; a bad one changes nothing."""
+        live = self.ssl if self.loaded else None
+        if live is None:
+            return  # the files are about to be read for the first time
+        try:
+            self.tls.renew(live)
+        except ConfigError as error:
+            log.error("the certificate stays as it was: %s", error)
+        else:
+            log.info("the certificate was read again")
 
 
 def run(
@@ -25,15 +59,19 @@ def run(
     port: int = 8000,
     workers: int = 1,
     drain_timeout_s: int = 30,
+    tls: Tls | None = None,
     **uvicorn_options: Any,
 ) -> None:
     """Serve until SIGTERM or SIGINT, then finish what is in flight and return.
 
     *app_factory_import* is ``module:function``; its lifespan puts the ``Limits`` into the state.
-    *uvicorn_options* go to ``uvicorn.Config`` as they are: ``ssl_certfile``, ``ssl_keyfile``,
-    ``http`` for a protocol derived from ``Limited``. With ``port=0`` a free port is picked.
+    With *tls* only HTTPS is spoken, and SIGHUP reads certificate and key again; ConfigError when
+    they are no good. *uvicorn_options* go to ``uvicorn.Config`` as they are: ``http`` for a
+    protocol derived from ``Limited``. With ``port=0`` a free port is picked.
     """
     options: dict[str, Any] = {
+        "workers": workers,
+        "timeout_graceful_shutdown": drain_timeout_s,
         "factory": True,
         "http": "service.protocol:Limited",
         "loop": "uvloop",
@@ -46,11 +84,8 @@ def run(
         "backlog": BACKLOG,
     }
     options.update(uvicorn_options)
-    config = Config(
-        app_factory_import,
-        workers=workers,
-        timeout_graceful_shutdown=drain_timeout_s,
-        **options,
+    config = (
+        _secured(app_factory_import, tls, options) if tls else Config(app_factory_import, **options)
     )
     with bind(host, port) as listener:
         if workers > 1:
@@ -78,8 +113,16 @@ def bind(host: str, port: int) -> socket.socket:
         raise ConfigError(f"cannot listen on {_spell(host, port)}: {cause}") from error
 
 
+def _secured(app: str, tls: Tls, options: dict[str, Any]) -> Secured:
+    tls.context()  # says what is wrong with the files before anything is begun
+    return Secured(app, tls=tls, **options)
+
+
 def _run_alone(config: Config, listener: socket.socket) -> None:
     server = Server(config)
+    if isinstance(config, Secured):
+        # With workers the supervisor has this signal, and replaces them one after another.
+        signal.signal(signal.SIGHUP, lambda *_: config.renew())
     # uvicorn drains, then raises the signal once more for whoever had it before: by default that
     # kills the process with its work done. Taken from here on, so no early signal is lost either.
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -8,6 +8,7 @@ from dataclasses import asdict
 
 import click
 
+from service.cli.certificates import of_certificates
 from service.cli.options import REFUSED, json_wanted, loaded, named_file
 from service.cli.shown import print_json, printable
 from service.config import Config
@@ -22,7 +23,7 @@ WORDS = {"ok": "ok", "warn": "warn", "fail": "FAIL"}
 @named_file
 @json_wanted
 def doctor(*, path: str | None, as_json: bool) -> None:
-    """Examine the configuration and the store; one line for each finding.
+    """Examine the configuration, the certificates and the store; one line for each finding.
 
     Exits 0 when nothing fails (warnings are no failure), and 1 when something does.
 
@@ -31,7 +32,7 @@ def doctor(*, path: str | None, as_json: bool) -> None:
       tokenhouse doctor --config /etc/tokenhouse.toml
     """
     config = loaded(path)
-    findings = [*of_config(config), *of_store(config)]
+    findings = [*of_config(config), *of_certificates(config), *of_store(config)]
     if as_json:
         print_json([asdict(finding) for finding in findings])
     else:

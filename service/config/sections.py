@@ -28,6 +28,8 @@ from service.config.knob import Section, Switch, knob
 from service.config.rules import Policies
 from service.model import Policy
 
+FilePath = Annotated[str, Text(r"[^\0\r\n]{0,4096}", "a path, or empty for none")]
+
 DIALECTS = ("tower", "netbox", "nautobot")
 """The folders under ``service/dialects``; a further one is one word here."""
 
@@ -84,6 +86,29 @@ class Server(Section):
     drain_timeout: Annotated[int, Duration("100ms", "1h", zero=True)] = knob(
         "30s", "How long a stopping node waits for its open requests."
     )
+    ssl_certfile: FilePath = knob(
+        "", "The certificate, in PEM with its chain, that makes this node speak HTTPS only."
+    )
+    ssl_keyfile: FilePath = knob(
+        "", "The private key of ssl_certfile, in PEM; empty means that it stands in ssl_certfile."
+    )
+    ssl_ca: FilePath = knob("", "The CAs, in PEM, that client certificates must come from.")
+    client_certs: Annotated[str, Choice(("none", "optional", "required"))] = knob(
+        "none", "Whether clients may, or must, show a certificate when they connect."
+    )
+
+    def clashes(self) -> Iterator[tuple[str, str]]:
+        """Settings of TLS that only mean something together."""
+        for name in ("ssl_keyfile", "ssl_ca"):
+            if getattr(self, name) and not self.ssl_certfile:
+                yield name, "means nothing without ssl_certfile"
+        wanted = self.client_certs != "none"
+        if wanted and not self.ssl_certfile:
+            yield "client_certs", f'"{self.client_certs}" means nothing without ssl_certfile'
+        elif wanted and not self.ssl_ca:
+            yield "client_certs", f'"{self.client_certs}" needs ssl_ca, the CAs to believe'
+        elif self.ssl_ca and self.ssl_certfile and not wanted:
+            yield "ssl_ca", 'means nothing while client_certs is "none"'
 
     @field_validator("node")
     @classmethod

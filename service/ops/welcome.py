@@ -45,23 +45,25 @@ async def welcome(house: Hosting, url: str) -> str | None:
         f"  user      {NAME}\n"
         f"  password  {password}\n\n"
         f"Get a token:\n\n"
-        f"  {login_line(url, NAME, password)}\n\n"
+        f"  {login_line(url, NAME, password, certfile=house.config.server.ssl_certfile)}\n\n"
     )
 
 
-def login_line(url: str, name: str, password: str) -> str:
-    """A curl command that logs *name* in, quoted for a shell."""
+def login_line(url: str, name: str, password: str, *, certfile: str = "") -> str:
+    """A curl command that logs *name* in, quoted for a shell; *certfile* is what it trusts."""
     body = orjson.dumps({"username": name, "password": password}).decode()
-    words = ["curl", "-s", "-H", "Content-Type: application/json", "-d", body, url + LOGIN]
-    return shlex.join(words)
+    trust = ["--cacert", certfile] if certfile else []
+    words = ["-H", "Content-Type: application/json", "-d", body, url + LOGIN]
+    return shlex.join(["curl", "-s", *trust, *words])
 
 
-def local_url(host: str, port: int) -> str:
+def local_url(host: str, port: int, *, scheme: str = "http") -> str:
     """Where somebody on this machine reaches a node that listens on *host* and *port*."""
     try:
         address = ip_address(host)
     except ValueError:
-        return f"http://{host}:{port}"
+        return f"{scheme}://{host}:{port}"
     if address.is_unspecified:  # "every address" is none that a client can call
         address = ip_address("127.0.0.1" if address.version == 4 else "::1")
-    return f"http://[{address}]:{port}" if address.version == 6 else f"http://{address}:{port}"
+    name = f"[{address}]" if address.version == 6 else str(address)
+    return f"{scheme}://{name}:{port}"

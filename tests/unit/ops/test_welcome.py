@@ -72,6 +72,18 @@ def test_the_curl_line_survives_any_shell() -> None:
     assert f"{URL}/api/v2/authtoken/" == url
 
 
+async def test_a_node_with_a_certificate_says_how_to_trust_it() -> None:
+    """The line holds as it stands over HTTPS too."""
+    house = build(load(env={"TOKENHOUSE_SERVER__SSL_CERTFILE": "/a b/server.pem"}))
+    await house.setup.init()
+    text = await welcome(house, local_url("127.0.0.1", 4433, scheme="https"))
+    await house.aclose()
+
+    assert text
+    assert "  curl -s --cacert '/a b/server.pem' -H " in text
+    assert " https://127.0.0.1:4433/api/v2/authtoken/\n" in text
+
+
 @pytest.mark.parametrize(
     ("host", "url"),
     [

@@ -34,8 +34,9 @@ certs: $(DEV) ## Make a CA, a server's and a client's certificate in build/certs
 test: $(DEV) ## Run every test on real servers (ARGS="-k verify", JOBS=4)
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
 
-fuzz: $(DEV) ## Compare both gates over millions of streams (FUZZ_CASES=10000000)
-	FUZZ_CASES=$(or $(FUZZ_CASES),2000000) $(BIN)/python -m pytest -n $(JOBS) -k at_length $(ARGS)
+fuzz: $(DEV) ## Compare both gates, try every API, at length (FUZZ_CASES=10000000)
+	FUZZ_CASES=$(or $(FUZZ_CASES),2000000) FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),300) \
+		$(BIN)/python -m pytest -n $(JOBS) -k "at_length or schemathesis" $(ARGS)
 
 lint: $(DEV) ## Check style, types, floors and Lua
 	$(BIN)/ruff check

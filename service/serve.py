@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 class Secured(Config):
     """uvicorn's config with a ``Tls`` of ours; it is sent to workers, which read the files anew."""
 
-    def __init__(self, app: str, *, tls: Tls, **options: Any) -> None:
+    def __init__(self, app: Any, *, tls: Tls, **options: Any) -> None:
         super().__init__(app, ssl_context_factory=self._context, **options)
         self.tls = tls
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import ssl
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,6 +38,14 @@ class Pair:
     def files(self) -> tuple[str, str]:
         """Both as clients in Python take them."""
         return str(self.certificate), str(self.key)
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """A node's settings for it as the server's."""
+        return {
+            "TOKENHOUSE_SERVER__SSL_CERTFILE": str(self.certificate),
+            "TOKENHOUSE_SERVER__SSL_KEYFILE": str(self.key),
+        }
 
 
 def named(text: str) -> x509.Name:
@@ -77,6 +86,13 @@ class Authority:
         """A certificate for a client of this *subject*, or of this common name."""
         name = named(subject) if isinstance(subject, str) else subject
         return self._write(stem, *self._leaf(name, days, ExtendedKeyUsageOID.CLIENT_AUTH))
+
+    def trusted(self, own: Pair | None = None) -> ssl.SSLContext:
+        """What a client has that trusts this CA and nobody else, and shows *own*."""
+        context = ssl.create_default_context(cafile=str(self.file))
+        if own is not None:
+            context.load_cert_chain(*own.files)
+        return context
 
     def _leaf(
         self, subject: x509.Name, days: float, purpose: x509.ObjectIdentifier

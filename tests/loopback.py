@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -13,6 +14,8 @@ from typing import Any
 import uvicorn
 
 from service.limits import Limits
+from service.serve import Secured
+from service.tls import Tls
 
 GET = b"GET /%b HTTP/1.1\r\nHost: a\r\n\r\n"
 LAST = b"GET /last HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
@@ -25,6 +28,7 @@ class App:
         self.limits = limits
         self.seen: list[str] = []
         self.headers: list[tuple[bytes, bytes]] = []
+        self.extensions: list[Any] = []
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
@@ -36,6 +40,7 @@ class App:
             return
         name = scope["path"].strip("/")
         self.headers = scope["headers"]
+        self.extensions.append(scope.get("extensions"))
         self.seen.append(f"begin {name}")
         behave = getattr(self, name, self.echo)
         await behave(name, receive, send)
@@ -84,19 +89,19 @@ class App:
 
 
 @contextlib.contextmanager
-def serving(app: App) -> Iterator[int]:
-    """Run *app* under uvicorn in a thread; gives the port."""
+def serving(app: App, tls: Tls | None = None) -> Iterator[int]:
+    """Run *app* under uvicorn in a thread, over TLS if wanted; gives the port."""
     listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(
-        app,
-        http="service.protocol:Limited",
-        loop="uvloop",
-        ws="none",
-        lifespan="on",
-        log_config=None,
-        server_header=False,
-        timeout_graceful_shutdown=1,
-    )
+    options: dict[str, Any] = {
+        "http": "service.protocol:Limited",
+        "loop": "uvloop",
+        "ws": "none",
+        "lifespan": "on",
+        "log_config": None,
+        "server_header": False,
+        "timeout_graceful_shutdown": 1,
+    }
+    config = Secured(app, tls=tls, **options) if tls else uvicorn.Config(app, **options)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
@@ -107,8 +112,12 @@ def serving(app: App) -> Iterator[int]:
         thread.join(10)
 
 
-def connect(port: int) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", port), timeout=10)
+def connect(port: int, context: ssl.SSLContext | None = None) -> socket.socket:
+    """Connect, with a *context* over TLS; an end without a word of TLS is then an error."""
+    sock = socket.create_connection(("127.0.0.1", port), timeout=10)
+    if context is None:
+        return sock
+    return context.wrap_socket(sock, server_hostname="localhost", suppress_ragged_eofs=False)
 
 
 def drain(sock: socket.socket) -> bytes:
@@ -119,9 +128,9 @@ def drain(sock: socket.socket) -> bytes:
     return b"".join(parts)
 
 
-def talk(port: int, data: bytes) -> bytes:
+def talk(port: int, data: bytes, context: ssl.SSLContext | None = None) -> bytes:
     """Send *data*, then read until the server hangs up."""
-    with connect(port) as sock:
+    with connect(port, context) as sock:
         sock.sendall(data)
         return drain(sock)
 

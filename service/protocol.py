@@ -371,21 +371,19 @@ class Limited(HttpToolsProtocol):
 
     def sweep(self, now: float) -> None:
         """Close this connection if something is overdue; called by the sweeper alone."""
-        limits = self.limits
-        if self.transport.is_closing() and self._stuck_since is None:
+        long_s, transport = self.limits.body_timeout_s, self.transport
+        if transport.is_closing() and self._stuck_since is None:
             # A close waits for the client to read the rest, and so would we; without a rest, less.
-            less = limits.body_timeout_s - limits.linger_s if self._phase == LINGER else 0.0
-            self._stuck_since = now - less
+            said = self._draining and not transport.get_write_buffer_size()
+            brief = said or self._phase == LINGER
+            self._stuck_since = now - (long_s - self.limits.linger_s if brief else 0.0)
         if self._stuck_since is not None:
-            if now - self._stuck_since > limits.body_timeout_s:
-                self.transport.abort()
+            if now - self._stuck_since > long_s:
+                transport.abort()
         elif self._phase == BODY and self.flow.read_paused:
             self._since = now  # it is us who do not read
         elif now - self._since > self._allowed_s():
-            if self._phase in (HEAD, BODY):
-                self.refuse(408)
-            else:
-                self._hang_up()
+            self.refuse(408) if self._phase in (HEAD, BODY) else self._hang_up()
 
     def _allowed_s(self) -> float:
         limits = self.limits

@@ -172,8 +172,8 @@ def head_of(size: int, close: bytes = b"Connection: close\r\n") -> bytes:
     return start + b"x" * (size - len(start) - len(end)) + end
 
 
-def wait_for(condition: Any) -> None:
-    until = time.monotonic() + 5
+def wait_for(condition: Any, timeout_s: float = 5) -> None:
+    until = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < until
         time.sleep(0.01)

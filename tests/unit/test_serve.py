@@ -6,18 +6,32 @@ import contextlib
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
 from service.errors import ConfigError
-from service.serve import bind, run
-from tests.loopback import GET, LAST, answers, connect, drain, first_answer, statuses, talk
+from service.serve import Secured, bind, run
+from service.tls import Tls
+from tests.certs import Authority, Pair
+from tests.loopback import (
+    GET,
+    LAST,
+    answers,
+    connect,
+    drain,
+    first_answer,
+    statuses,
+    talk,
+    wait_for,
+)
 
 ROOT = Path(__file__).parents[2]
 
@@ -26,8 +40,9 @@ ROOT = Path(__file__).parents[2]
 def process(**arguments: object) -> Iterator[tuple[subprocess.Popen[str], int]]:
     """Call ``run`` with *arguments* in a new process; gives the process and its port."""
     call = f"run('tests.loopback:factory', port=0, **{arguments!r})"
+    imports = "from service.serve import run; from service.tls import Tls"
     child = subprocess.Popen(
-        [sys.executable, "-c", f"from service.serve import run; {call}"],
+        [sys.executable, "-c", f"{imports}; {call}"],
         cwd=ROOT,
         stderr=subprocess.PIPE,
         text=True,
@@ -35,7 +50,8 @@ def process(**arguments: object) -> Iterator[tuple[subprocess.Popen[str], int]]:
     assert child.stderr is not None
     try:
         line = child.stderr.readline()
-        assert line.startswith("listening on http://127.0.0.1:"), line
+        scheme = "https" if "tls" in arguments else "http"
+        assert line.startswith(f"listening on {scheme}://127.0.0.1:"), line
         yield child, int(line.rsplit(":", 1)[1])
     finally:
         child.kill() if "workers" not in arguments else child.terminate()
@@ -176,3 +192,95 @@ def test_an_app_that_does_not_start_is_an_error() -> None:
     )
 
     assert 3 == child.returncode
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    """A CA of this test's own."""
+    return Authority(tmp_path)
+
+
+def tls_of(pair: Pair, **more: Any) -> Tls:
+    """How a server is told of *pair*."""
+    return Tls(certfile=str(pair.certificate), keyfile=str(pair.key), **more)
+
+
+def shown(port: int, authority: Authority) -> bytes:
+    """The certificate that a new connection is shown."""
+    with connect(port, authority.trusted()) as sock:
+        assert isinstance(sock, ssl.SSLSocket)
+        return sock.getpeercert(binary_form=True) or b""
+
+
+def test_files_that_are_no_good_are_one_clear_line(authority: Authority) -> None:
+    """Nothing is bound for them."""
+    with pytest.raises(ConfigError, match=r"^server.ssl_certfile: /no/such cannot be read: "):
+        run("tests.loopback:factory", port=0, tls=Tls(certfile="/no/such"))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_hangup_takes_up_a_new_certificate(authority: Authority, workers: int) -> None:
+    """New connections are shown it, alone as with workers; one that is open goes on."""
+    pair, new = authority.server(), authority.server("new")
+    options = {"workers": workers} if workers > 1 else {}
+    with (
+        process(tls=tls_of(pair), **options) as (child, port),
+        connect(port, authority.trusted()) as sock,
+    ):
+        sock.sendall(GET % b"a")
+        first_answer(sock)
+        before = shown(port, authority)
+        new.certificate.rename(pair.certificate)
+        new.key.rename(pair.key)
+        child.send_signal(signal.SIGHUP)
+        wait_for(lambda: shown(port, authority) != before, 30)
+
+        if workers == 1:
+            sock.sendall(LAST)
+
+            assert [(200, b"last:0")] == answers(drain(sock))
+        assert 0 == exit_code(child)
+
+
+def test_a_hangup_with_files_that_are_no_good_changes_nothing(
+    authority: Authority, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The node goes on with what it has, and says so; without TLS in force there is nothing yet."""
+    pair = authority.server()
+    config = Secured("tests.loopback:factory", tls=tls_of(pair), log_config=None)
+    config.renew()
+    config.load()
+    pair.key.write_text("")
+    with caplog.at_level("INFO"):
+        config.renew()
+
+    (said,) = [r.getMessage() for r in caplog.records if r.name == "service.serve"]
+    assert said.startswith(f"the certificate stays as it was: server.ssl_keyfile: {pair.key} is no")
+
+
+def test_idle_clients_that_never_say_goodbye_do_not_hold_the_exit(authority: Authority) -> None:
+    """A pool of connections that nobody looks at is dropped after a moment."""
+    with (
+        process(tls=tls_of(authority.server()), drain_timeout_s=30) as (child, port),
+        connect(port, authority.trusted()) as sock,
+    ):
+        sock.sendall(GET % b"a")
+        first_answer(sock)
+        begun = time.monotonic()
+
+        assert 0 == exit_code(child)
+        assert time.monotonic() - begun < 5
+
+
+def test_a_term_signal_lets_a_request_over_tls_finish(authority: Authority) -> None:
+    """The answer under way arrives whole, with TLS's own end behind it."""
+    with (
+        process(tls=tls_of(authority.server())) as (child, port),
+        connect(port, authority.trusted()) as busy,
+    ):
+        busy.sendall(GET % b"slow")
+        time.sleep(0.1)
+        child.send_signal(signal.SIGTERM)
+
+        assert [(200, b"slow")] == answers(drain(busy))
+        assert 0 == child.wait(10)

@@ -57,7 +57,7 @@ def _ending(setting: str, end_s: int, now_s: int) -> Finding:
     if left_s <= 0:
         return Finding("fail", setting, f"ended on {day}")
     if left_s < SOON_DAYS * DAY_S:
-        return Finding("warn", setting, f"ends on {day}, in less than {left_s // DAY_S + 1} days")
+        return Finding("warn", setting, f"ends on {day} (days left: {left_s // DAY_S})")
     return Finding("ok", setting, f"ends on {day}")
 
 

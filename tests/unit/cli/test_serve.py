@@ -13,9 +13,11 @@ from typing import Any
 import pytest
 
 from service.config import load
+from service.tls import Tls
+from tests.certs import Authority
 from tests.servers import Server, free_port
 
-NAMES = ("HOST", "PORT", "WORKERS")
+NAMES = ("HOST", "PORT", "WORKERS", "SSL_CERTFILE", "SSL_KEYFILE", "SSL_CA", "CLIENT_CERTS")
 
 
 @pytest.fixture(autouse=True)
@@ -68,6 +70,55 @@ def test_the_options_reach_the_server_and_the_application(
     assert ("::1", 8123, 3) == (server.host, server.port, server.workers)
     assert str(file) == os.environ["TOKENHOUSE_CONFIG"]
     assert "WARNING" == served["log_config"]["root"]["level"]
+
+
+def test_the_options_of_tls_reach_the_server_and_the_application(
+    terminal: Any, served: dict[str, Any], tmp_path: Path
+) -> None:
+    """With the deadlines of the connections; without a certificate there is no TLS."""
+    authority = Authority(tmp_path)
+    certificate, key = authority.server().files
+    terminal.ok("serve")
+
+    assert served["tls"] is None
+
+    terminal.ok("serve", "--ssl-certfile", certificate, "--ssl-keyfile", key,
+                "--ssl-ca", str(authority.file), "--client-certs", "optional")  # fmt: skip
+
+    assert (
+        Tls(
+            certfile=certificate,
+            keyfile=key,
+            ca=str(authority.file),
+            client_certs="optional",
+            handshake_s=10,
+            parting_s=30,
+        )
+        == served["tls"]
+    )
+    assert certificate == load().server.ssl_certfile
+    assert "optional" == load().server.client_certs
+
+
+def test_a_certificate_that_cannot_be_used_is_two(terminal: Any) -> None:
+    """The last line says which file and why."""
+    result = terminal("serve", "--port", "0", "--ssl-certfile", "/no/such")
+
+    assert 2 == result.exit_code
+    line = "server.ssl_certfile: /no/such cannot be read: No such file or directory"
+    assert line == result.stderr.splitlines()[-1]
+
+
+def test_a_certificate_that_is_about_to_end_is_announced(
+    terminal: Any, served: dict[str, Any], tmp_path: Path
+) -> None:
+    """Not only to those who ask the doctor."""
+    certificate, key = Authority(tmp_path).server(days=3.5).files
+
+    result = terminal("serve", "--ssl-certfile", certificate, "--ssl-keyfile", key)
+
+    (warned,) = [text for level, text in said(result.stderr) if "ssl_certfile" in text]
+    assert warned.endswith(" (days left: 3)")
 
 
 def test_port_zero_is_a_free_port_that_the_application_knows(
@@ -134,6 +185,8 @@ def test_text_lines_are_for_people(
         (("--port", "x"), "'x' is not a valid integer"),
         (("--host", "a b"), "server.host: "),
         (("--config", "/no/such/file"), "config file /no/such/file cannot be read"),
+        (("--ssl-keyfile", "k"), "server.ssl_keyfile: means nothing without ssl_certfile"),
+        (("--client-certs", "maybe"), 'server.client_certs: "maybe" is not one of none, '),
     ],
 )
 def test_a_wrong_setting_is_two(

@@ -136,3 +136,45 @@ def test_a_config_never_shows_a_secret():
     for text in (repr(config), str(config), str(config.model_dump()), config.model_dump_json()):
         assert KEY not in text
         assert "hunter2" not in text
+
+
+CERT = {"server__ssl_certfile": "/c"}
+
+
+@pytest.mark.parametrize(
+    ("given", "line"),
+    [
+        ({"server__ssl_keyfile": "/k"}, "server.ssl_keyfile: means nothing without ssl_certfile"),
+        ({"server__ssl_ca": "/a"}, "server.ssl_ca: means nothing without ssl_certfile"),
+        (
+            {"server__client_certs": "required"},
+            'server.client_certs: "required" means nothing without ssl_certfile',
+        ),
+        (
+            {**CERT, "server__client_certs": "optional"},
+            'server.client_certs: "optional" needs ssl_ca, the CAs to believe',
+        ),
+        (
+            {**CERT, "server__ssl_ca": "/a"},
+            'server.ssl_ca: means nothing while client_certs is "none"',
+        ),
+    ],
+)
+def test_settings_of_tls_come_together(given: dict[str, object], line: str):
+    """What would silently do nothing, or let nobody in, is an error."""
+    assert f"{line} (from command line)" == fault(**given)
+
+
+def test_tls_alone_and_with_clients_is_fine():
+    """The files are looked at by who uses them: other commands run without their key."""
+    alone = load(env={}, overrides={"server.ssl_certfile": "/c"}).server
+    clients = {"server.ssl_ca": "/a", "server.client_certs": "optional"}
+    both = load(env={}, overrides={"server.ssl_certfile": "/c", **clients}).server
+
+    assert ("/c", "", "", "none") == (
+        alone.ssl_certfile,
+        alone.ssl_keyfile,
+        alone.ssl_ca,
+        alone.client_certs,
+    )
+    assert "optional" == both.client_certs

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import ssl
 import sys
 from pathlib import Path
 
 import httpx
+
+
+def trust(given: argparse.Namespace) -> ssl.SSLContext:
+    """Whom to believe, and what to show oneself."""
+    context = ssl.create_default_context(cafile=given.cacert)
+    if given.cert:
+        context.load_cert_chain(given.cert, given.key)
+    return context
 
 
 def main() -> None:
@@ -19,6 +28,9 @@ def main() -> None:
     parser.add_argument("-H", action="append", default=[])
     parser.add_argument("-d", "--data", dest="d", default=None)
     parser.add_argument("-u", default=None)
+    parser.add_argument("--cacert")
+    parser.add_argument("--cert")
+    parser.add_argument("--key")
     parser.add_argument("url")
     given = parser.parse_args()
     asked = (line.split(": ", 1) for line in given.H)
@@ -33,6 +45,7 @@ def main() -> None:
         headers=headers,
         content=given.d,
         auth=(name, password) if given.u else None,
+        verify=trust(given),
         trust_env=False,
     )
     if given.o:

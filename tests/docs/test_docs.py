@@ -7,6 +7,7 @@ import re
 import shlex
 import shutil
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -17,6 +18,7 @@ import pytest
 
 from tests.e2e.conftest import prepare
 from tests.nodes import ROOT, Node, environment
+from tests.secure import SecureNode
 from tests.servers import Memory, Server, free_port
 
 SHELL = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -151,6 +153,31 @@ def test_the_commands_of_a_products_page(
     assert len(steps) + 1 == len(printed)
     for (_, expected), got in zip(steps, printed, strict=False):
         assert not expected or constant(expected) == constant(got)
+
+
+def test_the_commands_of_the_tls_page(redis_server: Server | Memory, tools: str) -> None:
+    """The node is the one that the page starts, apart from its port."""
+    page = (ROOT / "docs/tls.md").read_text("utf-8")
+    make, asking, examining = blocks("docs/tls.md")
+    (expected,) = [answer for _, answer in SHOWN.findall(page) if answer]
+    serve = re.search(r"^\$ tokenhouse serve --port 4433 (.*)$", page, re.MULTILINE)
+    assert serve
+    env = {**environment(redis_server.url), "PATH": tools}
+    made = shell(f"cd {ROOT}\n{make}", env)
+    assert 0 == made.returncode, made.stderr
+    folder = ROOT / "build" / "certs"
+    words = serve[1].replace("build/certs", str(folder)).split()
+    trust = ssl.create_default_context(cafile=str(folder / "ca.pem"))
+    prepare(redis_server.url)
+    node = SecureNode(redis_server.url, trust, None, *words)
+    asking = asking.replace("localhost:4433", f"localhost:{node.port}")
+    answer = shell(f"cd {ROOT}\n{asking}", env)
+    node.stop()
+    found = shell(f"cd {ROOT}\n{examining}", env)
+
+    assert (0, expected.strip()) == (answer.returncode, answer.stdout.strip()), answer.stderr
+    assert "ok   server.ssl_certfile: ends on " in found.stdout
+    assert "ok   server.ssl_keyfile: is closed to other users" in found.stdout
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 import signal
 import socket
-import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,36 +16,11 @@ from tests.certs import Authority
 from tests.e2e.conftest import PASSWORD, gate, prepare
 from tests.loopback import answers, drain, first_answer, statuses, wait_for
 from tests.nodes import Node
+from tests.secure import SecureNode
 from tests.servers import Memory, Server
 
 AUTHTOKEN = "/api/v2/authtoken/"
 DATE = re.compile(rb"\r\ndate: [^\r]+")
-
-
-class SecureNode(Node):
-    """A node that is called over HTTPS by clients who trust *authority*."""
-
-    def __init__(
-        self, store: str, authority: Authority, settings: Mapping[str, str] | None = None
-    ) -> None:
-        self.trusted = authority.trusted()
-        own = authority.server().settings
-        super().__init__(store, {**own, **(settings or {})})
-
-    def _wait_until_alive(self) -> None:
-        self.http.close()
-        self.http = httpx.Client(
-            base_url=self.url, timeout=10, trust_env=False, verify=self.trusted
-        )
-        super()._wait_until_alive()
-
-    def connect(self, context: ssl.SSLContext | None = None) -> ssl.SSLSocket:
-        """A connection of one's own; an end without TLS's goodbye is an error there."""
-        port = int(self.url.rsplit(":", 1)[1])
-        sock = socket.create_connection(("127.0.0.1", port), timeout=10)
-        return (context or self.trusted).wrap_socket(
-            sock, server_hostname="127.0.0.1", suppress_ragged_eofs=False
-        )
 
 
 @dataclass
@@ -72,11 +46,11 @@ def shared(server_pool: object, tmp_path_factory: pytest.TempPathFactory) -> Ite
     """What the tests of this module share; prefer ``secured``."""
     server = server_pool.get("redis8")  # type: ignore[attr-defined]
     authority = Authority(tmp_path_factory.mktemp("ca"))
-    settings = {
+    settings = authority.server().settings | {
         "TOKENHOUSE_SERVER__SSL_CA": str(authority.file),
         "TOKENHOUSE_SERVER__CLIENT_CERTS": "optional",
     }
-    node, plain = SecureNode(server.url, authority, settings), Node(server.url)
+    node, plain = SecureNode(server.url, authority.trusted(), settings), Node(server.url)
     yield Secured(node, plain, authority, server)
     node.stop()
     plain.stop()
@@ -155,7 +129,7 @@ def test_a_client_that_breaks_off_disturbs_nobody(secured: Secured) -> None:
     """In the handshake, or with questions under way."""
     token = secured.token()
     before = len(secured.node.lines)
-    port = int(secured.node.url.rsplit(":", 1)[1])
+    port = secured.node.port
     for data in (b"", b"\x16\x03\x01\x02\x00\x01", b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"):
         with socket.create_connection(("127.0.0.1", port), timeout=10) as sock:
             sock.sendall(data)
@@ -173,11 +147,11 @@ def test_a_client_that_does_not_shake_hands_is_cut_off(
 ) -> None:
     """After the time that headers may take."""
     prepare(redis_server.url)
-    settings = {"TOKENHOUSE_SERVER__HEADER_TIMEOUT": "500ms"}
-    node = SecureNode(redis_server.url, Authority(tmp_path), settings)
+    authority = Authority(tmp_path)
+    settings = {"TOKENHOUSE_SERVER__HEADER_TIMEOUT": "500ms", **authority.server().settings}
+    node = SecureNode(redis_server.url, authority.trusted(), settings)
     try:
-        port = int(node.url.rsplit(":", 1)[1])
-        with socket.create_connection(("127.0.0.1", port), timeout=5) as sock:
+        with socket.create_connection(("127.0.0.1", node.port), timeout=5) as sock:
             assert b"" == drain(sock)
     finally:
         node.stop()
@@ -198,7 +172,7 @@ def test_a_node_takes_up_a_new_certificate_and_ends(
     """SIGHUP, with requests before and after on one connection; then SIGTERM with it open."""
     prepare(redis_server.url)
     authority = Authority(tmp_path)
-    node = SecureNode(redis_server.url, authority)
+    node = SecureNode(redis_server.url, authority.trusted(), authority.server().settings)
     new = authority.server("new")
     try:
         with node.connect() as link:

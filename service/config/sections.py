@@ -30,7 +30,7 @@ from service.model import Policy
 
 FilePath = Annotated[str, Text(r"[^\0\r\n]{0,4096}", "a path, or empty for none")]
 
-DIALECTS = ("tower", "netbox", "nautobot")
+DIALECTS = ("tower", "netbox", "nautobot", "puppet")
 """The folders under ``service/dialects``; a further one is one word here."""
 
 

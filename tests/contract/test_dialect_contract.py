@@ -33,6 +33,7 @@ LOGINS: dict[str, tuple[str, str, dict[str, Any]]] = {
         {"json": {"username": "a", "password": "b"}},
     ),
     "nautobot": ("POST", "/api/users/tokens/", {"auth": ("a", "b")}),
+    "puppet": ("POST", "/rbac-api/v1/auth/token", {"json": {"login": "a", "password": "b"}}),
 }
 """How one logs in with name and password, for each dialect."""
 
@@ -44,6 +45,11 @@ USES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "tower": ("GET", "/api/v2/me/", TOKEN),
     "netbox": ("GET", "/api/users/tokens/", TOKEN),
     "nautobot": ("GET", "/api/users/tokens/", TOKEN),
+    "puppet": (
+        "GET",
+        "/rbac-api/v1/users/current",
+        {"headers": {"X-Authentication": "0" + "A" * 43}},
+    ),
 }
 """How a token is used at a resource of each dialect."""
 

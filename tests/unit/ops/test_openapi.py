@@ -36,7 +36,11 @@ CONFIGS: Mapping[str, Mapping[str, str]] = {
     "newer": NEWER,
     "tower alone": {"TOKENHOUSE_DIALECTS__ENABLED": "tower"},
     "nautobot alone": {"TOKENHOUSE_DIALECTS__ENABLED": "nautobot"},
+    "puppet alone": {"TOKENHOUSE_DIALECTS__ENABLED": "puppet"},
+    "labels once": {"TOKENHOUSE_POLICY__PUPPET__LABEL_CONFLICT": "reject"},
 }
+BASES = {"puppet": "/rbac-api/"}
+"""What all paths of a dialect begin with, where that is not ``/api/``."""
 NOWHERE = "ELSEWHERE"
 """A view that is no resource: what is told of those of the product that are not here."""
 
@@ -89,7 +93,7 @@ async def test_every_view_is_in_it_with_its_methods(name: str, config: str) -> N
     """Below its name a dialect has a path for each of its views, and each method of these."""
     made = await document(CONFIGS[config])
     new = config == "newer"
-    prefix = f"/{name}/api/"
+    prefix = f"/{name}{BASES.get(name, '/api/')}"
     paths = {path for path in made["paths"] if path.startswith(prefix)}
     there = {path: found(name, path.removeprefix(f"/{name}"), new=new) for path in paths}
     absent = (NOWHERE, *(() if new else ("CHECK",)))
@@ -155,8 +159,8 @@ async def test_what_is_not_enabled_is_not_in_it() -> None:
     made = await document({"TOKENHOUSE_DIALECTS__ENABLED": "tower"})
 
     assert ["tower"] == made["paths"]["/api/"]["get"]["tags"]
-    assert [] == [path for path in made["paths"] if "netbox" in path or "nautobot" in path]
-    assert [] == [name for name in made["components"]["schemas"] if name.startswith("N")]
+    assert [] == [path for path in made["paths"] if re.search("netbox|nautobot|rbac", path)]
+    assert [] == [name for name in made["components"]["schemas"] if name.startswith(("N", "P"))]
 
 
 async def test_the_gate_and_the_probes_are_in_it() -> None:

@@ -10,10 +10,12 @@
 --                  never noted); how many policies (1); their
 --                  letters; then for each: idle_ms (6), step_ms (6), limit (2), address level
 --                  (1), agent level (1); levels 0 off, 1 log, 2 enforce
--- RETURNS ok tag kind counter owner remaining_ms gap_ms mismatch | unknown tag | moved tag shard
---         | mismatch tag | revoked tag | evicted tag | expired tag | inactive tag | disabled tag
---         | network tag | read_only tag | no_policy tag | trim tag owner letter
--- kind is bytes 2-4 of the head: policy letter, life, write flag.
+-- RETURNS ok tag kind counter owner remaining_ms gap_ms mismatch touch_ms | unknown tag
+--         | moved tag shard | mismatch tag | revoked tag | evicted tag | expired tag
+--         | inactive tag | disabled tag | network tag | read_only tag | no_policy tag
+--         | trim tag owner letter
+-- kind is bytes 2-4 of the head: policy letter, life, write flag; touch_ms until a use would be
+-- noted, at least.
 -- CLOCK   server; TIME is called only where it matters, and the caller's clock just says when
 --         the last use may be a while ago
 --
@@ -72,17 +74,19 @@ if limit < known then return { 'trim', tag, owner, letter } end
 
 local stop = ((((s1 * 256 + s2) * 256 + s3) * 256 + s4) * 256 + s5) * 256 + s6
 local interval = ((((i1 * 256 + i2) * 256 + i3) * 256 + i4) * 256 + i5) * 256 + i6
-local used, due, now = token[3], true, nil
+local used, gone, due, now = token[3], 0, true, nil
 if used then
   local u1, u2, u3, u4, u5, u6 = byte(used, 1, 6)
   used = ((((u1 * 256 + u2) * 256 + u3) * 256 + u4) * 256 + u5) * 256 + u6
-  local gone = ((((a1 * 256 + a2) * 256 + a3) * 256 + a4) * 256 + a5) * 256 + a6 - used
+  gone = ((((a1 * 256 + a2) * 256 + a3) * 256 + a4) * 256 + a5) * 256 + a6 - used
   -- The caller's clock may lag two seconds and nothing comes late by that.
   due = gone >= interval - 2000 or -gone >= interval - 2000
+  gone = gone + 2000
 end
 if due or stop > 0 then
   local time = call('TIME')
   now = time[1] * 1000 + math.floor(time[2] / 1000)
+  gone = used and now - used or 0
 end
 
 -- What is left, as lib/life_of.lua has it.
@@ -133,5 +137,7 @@ if due and interval < 281474976710655 and (not used or math.abs(now - used) >= i
     bytes, rest = string.char(rest % 256) .. bytes, math.floor(rest / 256)
   end
   call('HSET', key, 'l', bytes)
+  gone = 0
 end
-return { 'ok', tag, sub(h, 2, 4), counter, owner, left == math.huge and -1 or left, gap, mismatch }
+left = left == math.huge and -1 or left
+return { 'ok', tag, sub(h, 2, 4), counter, owner, left, gap, mismatch, interval - gone }

@@ -49,10 +49,14 @@ class App:
             ip_header=config.server.client_ip_header,
             cookie=config.gate.cookie,
             query=config.gate.query,
+            preflight=config.gate.preflight,
         )
-        self._questions = Questions(asking)
-        self._answers = Answers(asking, reason_header=config.gate.reason_header)
-        self._gate = Gate(self.house.tokens, self._questions, self._answers)
+        answers = Answers(
+            asking,
+            reason_header=config.gate.reason_header,
+            staleness_s=config.gate.staleness // 1000,
+        )
+        self._gate = Gate(self.house.tokens, Questions(asking), answers)
         self._health = Health(self.house.setup, lambda: self.draining)
         self._dialects = [_dialect(name) for name in config.dialects.enabled]
         self._owner = _root_owner(config)
@@ -135,9 +139,7 @@ class App:
         """What the gate's lane needs, if it is on; the store's lane serves every gate."""
         store = self.house.tokens.store
         return Ground(
-            tokens=self.house.tokens,
-            questions=self._questions,
-            answers=self._answers,
+            self._gate,
             store=store.open_lane(most=self.config.server.in_flight),
             tail=store.tail,
             header_count=self.config.server.header_count,

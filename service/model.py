@@ -168,7 +168,8 @@ class Verdict(NamedTuple):
 
     *remaining_ms* is the life left after this use (-1: never ends); *gap_ms* the time since the
     previous use (-1: not known); *mismatch* has bit 0 for the address and bit 1 for the agent,
-    when they differed and the policy only logs it.
+    when they differed and the policy only logs it; until *touch_ms* from now no use is noted in
+    last_used.
     """
 
     word: Word
@@ -179,6 +180,7 @@ class Verdict(NamedTuple):
     remaining_ms: int = 0
     gap_ms: int = -1
     mismatch: int = 0
+    touch_ms: int = 0
 
     @property
     def allowed(self) -> bool:

@@ -270,10 +270,16 @@ class Login(Section):
 
 
 class Gate(Section):
-    """Where the gate looks for a token besides the headers, and what it tells."""
+    """Where the gate looks for a token besides the headers, what it lets pass, and what it tells."""
 
     lane: Switch = knob(
         True, "Whether plain gate requests are answered inside the HTTP protocol, past ASGI."
+    )
+    staleness: Annotated[int, Duration("1s", "1h", zero=True, whole_seconds=True)] = knob(
+        "0", "How long a gateway may keep a verdict that lets a token pass; 0 is not at all."
+    )
+    preflight: Switch = knob(
+        False, "Whether a browser's CORS preflight passes the gate without a credential."
     )
     cookie: Switch = knob(False, "Whether the gate takes a token from the cookie.")
     query: Switch = knob(False, "Whether the gate takes a token from ?token= in the URL.")

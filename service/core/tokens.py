@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Collection, Coroutine, Mapping, Sequence
+from collections.abc import Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
@@ -18,6 +18,7 @@ from service.core.making import (
     name_of,
     texts_of,
 )
+from service.core.mismatches import Mismatches
 from service.core.secret import Form, Secrets, digest_of, place_of, shard_of_text
 from service.errors import (
     KeyTaken,
@@ -96,6 +97,7 @@ class Tokens:
         self.records = records
         self._secrets = secrets
         self.imports = Imports(store)
+        self.mismatches = Mismatches()
         self._policies = {policy.name: policy for policy in store.policies.values()}
         self._background: set[asyncio.Task[Any]] = set()
 
@@ -179,14 +181,17 @@ class Tokens:
 
     # -- use ---------------------------------------------------------------------------------
 
-    def verify(
+    async def verify(
         self, text: bytes, *, address: bytes, agent: bytes, write: bool, trace: Trace = Trace.WHOLE
-    ) -> Awaitable[Verdict]:
+    ) -> Verdict:
         """Decide one use of the token *text* (see ``Store.verify``)."""
         shard, digest = place_of(text)
-        return self.store.verify(
+        verdict = await self.store.verify(
             shard, digest, address=address, agent=agent, write=write, trace=trace
         )
+        if verdict.mismatch and trace is not Trace.NONE:
+            self.mismatches.note(verdict.policy, verdict.token_id, verdict.mismatch)
+        return verdict
 
     # -- change ------------------------------------------------------------------------------
 

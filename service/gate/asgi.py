@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from time import monotonic
 
 from starlette.types import Receive, Scope, Send
 
@@ -10,6 +11,7 @@ from service.core.address import pack
 from service.core.tokens import Tokens
 from service.errors import StoreDown
 from service.gate.answer import Answer, Answers
+from service.gate.counts import Counts
 from service.gate.question import Missing, Mount, Questions, mount_of
 
 log = logging.getLogger(__name__)
@@ -21,9 +23,10 @@ class Gate:
     """Answers ``/authz/…`` with 200, 401, 403 or 503 and nothing else (404 off its paths)."""
 
     def __init__(self, tokens: Tokens, questions: Questions, answers: Answers) -> None:
-        self._tokens = tokens
-        self._questions = questions
-        self._answers = answers
+        self.tokens = tokens
+        self.questions = questions
+        self.answers = answers
+        self.counts = Counts()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         mount = mount_of(scope.get("raw_path") or scope["path"].encode())
@@ -33,32 +36,37 @@ class Gate:
             try:
                 status, headers = await self._answer(mount, scope)
             except StoreDown as error:
-                status, headers = self._answers.unavailable(error.retry_after_s)
+                self.counts.refused(error.reason.encode())
+                status, headers = self.answers.unavailable(error.retry_after_s)
             except Exception:
                 # Whatever went wrong, no decision was made: never an allow, never a deny.
                 log.exception("the gate failed")
-                status, headers = self._answers.unavailable()
+                self.counts.refused(b"failed")
+                status, headers = self.answers.unavailable()
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": b""})
 
     async def _answer(self, mount: Mount, scope: Scope) -> Answer:
         client = scope.get("client")
-        question = self._questions.read(
+        question = self.questions.read(
             mount,
             scope["method"].encode("latin-1"),
             scope["query_string"],
             headers=scope["headers"],
             fields=dict(scope["headers"]),
-            peer=self._questions.peer(pack(client[0]) if client else b""),
+            peer=self.questions.peer(pack(client[0]) if client else b""),
         )
         if isinstance(question, Missing):
-            return self._answers.deny(question, mount)
-        verdict = await self._tokens.verify(
+            self.counts.refused(question.encode())
+            return self.answers.deny(question, mount)
+        asked_at = monotonic()
+        verdict = await self.tokens.verify(
             question.token,
             address=question.address,
             agent=question.agent,
             write=question.write,
         )
+        self.counts.decided(verdict.word.encode(), monotonic() - asked_at)
         if verdict.allowed:
-            return self._answers.allow(verdict, mount)
-        return self._answers.deny(verdict.word, mount)
+            return self.answers.allow(verdict, mount, private=question.private)
+        return self.answers.deny(verdict.word, mount)

@@ -7,16 +7,14 @@ from typing import NamedTuple, Protocol
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from service.core.tokens import Tokens
-from service.gate.answer import Answer, Answers, lines
-from service.gate.counts import Counts
+from service.gate.answer import Answer, lines
+from service.gate.asgi import Gate
 from service.gate.question import (
     MAX_TOKEN,
     MOUNTS,
     Missing,
     Mount,
     Question,
-    Questions,
 )
 from service.gate.scan import Scanner
 from service.model import Life, Word
@@ -41,12 +39,13 @@ class Shape(NamedTuple):
     address: bytes
     agent: bytes
     write: bool
+    private: bool
     seen: bytes
 
 
 def blank(mount: Mount) -> Shape:
     """The shape of a request that asks nothing."""
-    return Shape(mount, b"", b"", False, b"")
+    return Shape(mount, b"", b"", False, True, b"")
 
 
 ShapeKey = tuple[bytes, bytes, bytes, tuple[bytes, bool]]
@@ -67,22 +66,16 @@ class Ground:
     """What the connections of one process share; the app puts it into the lifespan state."""
 
     def __init__(
-        self,
-        *,
-        tokens: Tokens,
-        questions: Questions,
-        answers: Answers,
-        store: StoreLane,
-        tail: VerifyTail,
-        header_count: int,
+        self, gate: Gate, *, store: StoreLane, tail: VerifyTail, header_count: int
     ) -> None:
-        self.scanner = Scanner(questions, header_count)
-        self.tokens = tokens
-        self.questions = questions
-        self.answers = answers
+        self.scanner = Scanner(gate.questions, header_count)
+        self.tokens = tokens = gate.tokens
+        self.questions = gate.questions
+        self.answers = gate.answers
+        self.counts = gate.counts
+        self.keeps = gate.answers.keeps
         self.store = store
         self.tail = tail
-        self.counts = Counts()
         self.shapes: dict[ShapeKey, Shape] = {}
         self.arrived: list[tuple[Reader, bytes]] = []
         """What was received and not read yet, in its order."""
@@ -118,8 +111,8 @@ class Ground:
 
     def shape(self, mount: Mount, question: Question) -> Shape:
         """*question* without its token."""
-        _, address, agent, write = question
-        return Shape(mount, address, agent, write, self.tail.seen(address, agent))
+        _, address, agent, write, private = question
+        return Shape(mount, address, agent, write, private, self.tail.seen(address, agent))
 
     def remember(self, key: ShapeKey, shape: Shape, most: int) -> None:
         """Know *shape* by *key* from now on, unless a request with it may exceed *most* bytes."""
@@ -143,8 +136,8 @@ class Ground:
     def form(self, mount: Mount, kind: bytes) -> bytes:
         """The answer to a token that passes, for ``%``: owner (``quoted``), id, seconds left.
 
-        *kind* as verify answers it. The form for a token that never ends takes no seconds. What
-        was made is found in ``forms`` from then on.
+        *kind* as verify answers it. The form for a token that never ends takes no seconds; with
+        ``keeps``, what ``Answers.keep`` says comes first. What was made is found in ``forms``.
         """
         policy, life, flag = kind
         made = self.answers.allow_form(
@@ -156,6 +149,10 @@ class Ground:
         before = (STATUS_LINE[200] + lines(self.defaults)).replace(b"%", b"%%")
         form = self.forms[mount][kind] = before + made + b"\r\n"
         return form
+
+    def mismatched(self, kind: bytes, number: int, bits: int) -> None:
+        """A use passed from elsewhere, as its policy allows."""
+        self.tokens.mismatches.note(self._policies[kind[0]].decode(), number, bits)
 
     def refusal(self, reason: Word | Missing, mount: Mount) -> bytes:
         """The answer to a token that does not pass."""

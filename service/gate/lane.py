@@ -97,26 +97,30 @@ class Pending(Asker):
         try:
             word = reply[0]
             counts = ground.counts
-            counts.verdicts[word] += 1
-            counts.latency[bisect_right(BOUNDS_S, now - self.asked_at)] += 1
             defaults = protocol.server_state.default_headers
             if defaults is not ground.defaults:
                 ground.renew(defaults)
             if word == b"ok":
-                _, _, kind, counter, owner, left_ms, _, _ = reply
+                _, _, kind, counter, owner, left_ms, _, mismatch, touch_ms = reply
                 number = counter << 16 | self.shard
+                if mismatch:
+                    ground.mismatched(kind, number, mismatch)
                 if not owner.isalnum():
                     owner = quoted(owner)
                 form = ground.forms[shape.mount].get(kind) or ground.form(shape.mount, kind)
-                if left_ms < 0:
-                    said = form % (owner, number)
+                values = (owner, number) if left_ms < 0 else (owner, number, left_ms // 1000)
+                if ground.keeps:
+                    kept = ground.answers.keep(left_ms, touch_ms, private=shape.private)
+                    said = form % (kept, *values)
                 else:
-                    said = form % (owner, number, left_ms // 1000)
+                    said = form % values
             elif word in _FINAL:
                 said = ground.refusal(_FINAL[word], shape.mount)
             else:
                 protocol.ask_slowly(self)
                 return
+            counts.verdicts[word] += 1
+            counts.latency[bisect_right(BOUNDS_S, now - self.asked_at)] += 1
         except Exception:
             # Whatever went wrong, no decision was made: never an allow, never a deny.
             log.exception("the lane failed")
@@ -362,8 +366,9 @@ class Lane(Limited):
             log.exception("the lane failed")
             pending.answer(answers.unavailable())
         else:
+            self.ground.counts.decided(verdict.word.encode(), monotonic() - pending.asked_at)
             pending.answer(
-                answers.allow(verdict, shape.mount)
+                answers.allow(verdict, shape.mount, private=shape.private)
                 if verdict.allowed
                 else answers.deny(verdict.word, shape.mount)
             )

@@ -15,6 +15,9 @@ from service.core.secret import agent_digest
 MAX_TOKEN = 256
 READS = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE"))
 
+PREFLIGHT = frozenset((b"origin", b"access-control-request-method"))
+"""What every preflight of a browser has."""
+
 Header = tuple[bytes, bytes]
 
 SCHEMES = frozenset((b"token", b"bearer"))
@@ -42,20 +45,27 @@ _BY_PATH = {mount.path.encode(): mount for mount in MOUNTS}
 
 
 class Missing(StrEnum):
-    """Why there is no question to ask; no store is needed to refuse it."""
+    """Why there is no question to ask; no store is needed to answer."""
 
     NONE = "missing"
     MALFORMED = "malformed"
     AMBIGUOUS = "ambiguous"
+    PREFLIGHT = "preflight"
+    """A browser asks what it may send: it has no credential yet, and is let pass."""
 
 
 class Question(NamedTuple):
-    """One use of one token: *address* 16 bytes or empty, *agent* a digest."""
+    """One use of one token: *address* 16 bytes or empty, *agent* a digest.
+
+    *private* when the address is the peer's own: then no header names it, and no shared cache can
+    tell one client's answer from another's.
+    """
 
     token: bytes
     address: bytes
     agent: bytes
     write: bool
+    private: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +76,7 @@ class Asking:
     ip_header: str
     cookie: bool = False
     query: bool = False
+    preflight: bool = False
 
 
 def mount_of(path: bytes) -> Mount | None:
@@ -88,6 +99,8 @@ class Questions:
         """Names of the headers that may hold a secret."""
         methods = {mount.method_header for mount in MOUNTS if mount.method_header}
         self.wanted = self.credentials | methods | {self._ip_header, b"user-agent"}
+        if asking.preflight:
+            self.wanted |= PREFLIGHT
         """Names of all headers that ``read`` looks at."""
         self.peer = lru_cache(maxsize=4096)(self._peer)
         """What is to be known of the peer at an address: (address, whether it is trusted)."""
@@ -124,14 +137,17 @@ class Questions:
             if len(tokens) > 1:
                 return Missing.AMBIGUOUS
             token = tokens.pop() if tokens else None
+        if mount is not EXT:
+            method = _method(mount, headers) if trusted else b""
         if token is None:
-            return Missing.NONE
+            asks = method == b"OPTIONS" and self.asking.preflight and self._is_preflight(fields)
+            return Missing.PREFLIGHT if asks else Missing.NONE
         if not 0 < len(token) <= MAX_TOKEN or token.translate(None, FIT):
             return Missing.MALFORMED
         if trusted:
             address = self._client(headers, address)
-        write = method not in READS if mount is EXT else not trusted or _writes(mount, headers)
-        return Question(token, address, agent_digest(fields.get(b"user-agent", b"")), write)
+        agent = agent_digest(fields.get(b"user-agent", b""))
+        return Question(token, address, agent, method not in READS, not trusted)
 
     def _tokens(self, headers: Iterable[Header], query: bytes) -> set[bytes]:
         """Every different credential of a request, fit to be a token or not."""
@@ -141,16 +157,21 @@ class Questions:
             found += _from_query(query)
         return {text for text in found if text is not None}
 
+    def _is_preflight(self, fields: Mapping[bytes, bytes]) -> bool:
+        """Whether an OPTIONS is a browser's question (Fetch §3.2.2), which has no credentials."""
+        asks = all(fields.get(name) for name in PREFLIGHT)
+        return asks and self.credentials.isdisjoint(fields)
+
     def _client(self, headers: Iterable[Header], peer: bytes) -> bytes:
         values = [value.decode("latin-1") for name, value in headers if name == self._ip_header]
         claims = claims_of(self.asking.ip_header, values)
         return client_address(peer, claims, self.asking.trust)
 
 
-def _writes(mount: Mount, headers: Iterable[Header]) -> bool:
-    """Whether the client's request may change something; what is not known counts as a write."""
+def _method(mount: Mount, headers: Iterable[Header]) -> bytes:
+    """The client's method as the gateway tells it; empty (so a write) when that is not clear."""
     methods = [value for name, value in headers if name == mount.method_header]
-    return len(methods) != 1 or methods[0] not in READS
+    return methods[0] if len(methods) == 1 else b""
 
 
 def _authorization(value: bytes) -> bytes | None:

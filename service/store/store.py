@@ -129,7 +129,7 @@ class Store:
         raise StoreDown("moved on")
 
     def _allowed(self, reply: Reply, shard: bytes) -> Verdict:
-        _, _, kind, counter, owner, remaining_ms, gap_ms, mismatch = reply
+        _, _, kind, counter, owner, remaining_ms, gap_ms, mismatch, touch_ms = reply
         return Verdict(
             word=Word.OK,
             owner=owner.decode(),
@@ -139,6 +139,7 @@ class Store:
             remaining_ms=remaining_ms,
             gap_ms=gap_ms,
             mismatch=mismatch,
+            touch_ms=touch_ms,
         )
 
     async def check_born(self) -> bytes:

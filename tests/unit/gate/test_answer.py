@@ -33,7 +33,7 @@ REFUSALS = [
     Word.DISABLED,
     Word.NETWORK,
     Word.READ_ONLY,
-    *Missing,
+    *(reason for reason in Missing if reason is not Missing.PREFLIGHT),
 ]
 
 

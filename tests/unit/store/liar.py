@@ -156,7 +156,7 @@ def owner_of(digest: bytes) -> bytes:
 
 def verdict(digest: bytes) -> list[Any]:
     """A reply that lets the owner of *digest* pass."""
-    return [b"ok", digest[:4], KIND, 1, owner_of(digest), -1, -1, 0]
+    return [b"ok", digest[:4], KIND, 1, owner_of(digest), -1, -1, 0, 0]
 
 
 def right(_: Link, command: Command) -> bytes:

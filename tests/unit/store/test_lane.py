@@ -81,7 +81,7 @@ async def test_the_lane_allows_with_the_store_s_facts(rig: Rig, policy):
     verdict = await rig.use(made, write=True)
 
     assert verdict.allowed
-    _, tag, kind, counter, owner, remaining_ms, _, mismatch = asker.reply
+    _, tag, kind, counter, owner, remaining_ms, _, mismatch, _ = asker.reply
     assert (made.digest[:4], verdict.owner, verdict.mismatch) == (tag, owner.decode(), mismatch)
     assert verdict.policy == rig.store.policies[chr(kind[0])].name
     assert (made.outcome.counter, b"w") == (counter, kind[2:])

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import click
 import orjson
 
+from service.cli.doctor import of_config
 from service.cli.options import FAULTY, named_file, stop
 from service.config import Config, config_file, knobs, trace
 from service.errors import ConfigError
@@ -27,13 +28,17 @@ def config() -> None:
 def check(path: str | None) -> None:
     """Say whether the configuration is sound, and what is wrong with it.
 
-    Exits 0 when it is sound, and 2 with one line for each fault when it is not.
+    Exits 0 when it is sound, and 2 with one line for each fault when it is not. What is sound and
+    still unwise is warned of, as ``doctor`` does.
 
     \b
     Example:
       tokenhouse config check --config /etc/tokenhouse.toml
     """
-    _traced(path)
+    found, _ = _traced(path)
+    for finding in of_config(found):
+        if finding.level != "ok":
+            click.echo(f"warning: {finding.subject}: {finding.text}", err=True)
     click.echo(f"config ok: {config_file(path) or 'no file, defaults and environment'}")
 
 

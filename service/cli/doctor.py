@@ -56,6 +56,9 @@ def of_config(config: Config) -> Iterator[Finding]:
         yield Finding("ok", "login.attempts", text)
     else:
         yield Finding("warn", "login.attempts", "0: nothing slows down the guessing of passwords")
+    if config.login.puppet_lockout == "revoke":
+        text = "revoke: whoever knows a name can have its user and every token revoked by guessing"
+        yield Finding("warn", "login.puppet_lockout", text)
     proxies = ", ".join(map(str, config.server.trusted_proxies))
     text = proxies or "none: a client's address is that of its connection"
     yield Finding("ok", "server.trusted_proxies", text)

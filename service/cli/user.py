@@ -175,6 +175,42 @@ def enable(name: str, *, path: str | None) -> None:
 @user.command()
 @click.argument("name")
 @named_file
+def revoke(name: str, *, path: str | None) -> None:
+    """Refuse logins of the user NAME, and kill every token of that user for good.
+
+    As Puppet Enterprise revokes users: reinstated, they can log in again, but the tokens that they
+    had stay dead.
+
+    \b
+    Example:
+      tokenhouse user revoke alice
+    """
+    operate(shared(path), lambda house: house.users.revoke(name))
+    click.echo(f"user {name!r} revoked with every token")
+
+
+@user.command()
+@click.argument("name")
+@named_file
+def reinstate(name: str, *, path: str | None) -> None:
+    """Let the user NAME log in again, and forget the failed logins.
+
+    \b
+    Example:
+      tokenhouse user reinstate alice
+    """
+
+    async def work(house: House) -> None:
+        await house.users.enable(name)
+        await house.logins.forgive(name)
+
+    operate(shared(path), work)
+    click.echo(f"user {name!r} reinstated")
+
+
+@user.command()
+@click.argument("name")
+@named_file
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def delete(name: str, *, path: str | None, yes: bool) -> None:
     """Remove the user NAME. Every token of that user is dead at once.

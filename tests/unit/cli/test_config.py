@@ -48,6 +48,16 @@ def test_no_file_is_sound_too():
     )
 
 
+def test_what_is_unwise_is_warned_of():
+    """It is sound all the same; the warnings go to standard error."""
+    result = run("check", TOKENHOUSE_LOGIN__PUPPET_LOCKOUT="revoke", TOKENHOUSE_LOGIN__ATTEMPTS="0")
+
+    assert (0, True) == (result.exit_code, result.stdout.startswith("config ok: "))
+    assert ["warning: login.attempts:", "warning: login.puppet_lockout:"] == [
+        " ".join(line.split()[:2]) for line in result.stderr.splitlines()
+    ]
+
+
 @pytest.mark.parametrize("command", ["check", "show"])
 def test_a_faulty_config_is_two_and_a_line_for_each_fault(command: str):
     """The lines go to standard error, nothing to standard output."""

@@ -90,6 +90,15 @@ def test_a_login_without_a_guard_is_a_warning(
     assert "ok   server.trusted_proxies: 10.0.0.0/8, ::1/128\n" in text
 
 
+def test_a_lock_out_that_revokes_is_a_warning(
+    terminal: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Anybody can have anybody revoked."""
+    monkeypatch.setenv("TOKENHOUSE_LOGIN__PUPPET_LOCKOUT", "revoke")
+
+    assert "warn login.puppet_lockout: revoke: whoever knows a name" in terminal.ok("doctor")
+
+
 def test_json_has_every_finding(run: Any) -> None:
     """The same findings as in text, with the same exit status."""
     result = run("doctor", "--json")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from service.errors import BadCredentials
 from service.model import User
 
 HASH = re.compile(r"argon2|\$v=")
@@ -267,6 +268,45 @@ def test_disable_and_enable_switch_a_user_and_all_tokens(run: Any) -> None:
     on = (stored(run, "bob").active, run.json("token", "list")[0]["state"])
 
     assert ((False, "inactive"), (True, "live")) == (off, on)
+
+
+def test_revoke_kills_the_tokens_for_good(run: Any) -> None:
+    """Reinstated the user may log in, and what there was is dead."""
+    run.add("bob")
+    run.issue("bob")
+
+    revoked = run.ok("user", "revoke", " bob ")
+    off = stored(run, "bob").active
+    reinstated = run.ok("user", "reinstate", "bob")
+
+    assert "user ' bob ' revoked with every token\n" == revoked
+    assert "user 'bob' reinstated\n" == reinstated
+    assert (False, True) == (off, stored(run, "bob").active)
+    assert [] == [each for each in run.json("token", "list") if each["state"] == "live"]
+
+
+def test_reinstate_forgets_failed_logins(run: Any, redis_server: Any) -> None:
+    """Whoever was locked out by somebody's guessing need not wait."""
+    run.add("bob")
+
+    async def guess(house: Any) -> None:
+        for _ in range(10):
+            with pytest.raises(BadCredentials):
+                await house.logins.check("bob", "wrong", address=bytes(15) + b"\1")
+
+    run.within(guess)
+    before = redis_server.cli("KEYS", "g:a:*")
+    run.ok("user", "reinstate", "bob")
+
+    assert (1, []) == (len(before), redis_server.cli("KEYS", "g:a:*"))
+
+
+@pytest.mark.parametrize("command", ["revoke", "reinstate"])
+def test_who_is_not_there_is_neither_revoked_nor_reinstated(run: Any, command: str) -> None:
+    """One line says so."""
+    result = run("user", command, "bob")
+
+    assert (1, "", "no user called 'bob'\n") == (result.exit_code, result.stdout, result.stderr)
 
 
 def test_delete_asks_first(run: Any) -> None:

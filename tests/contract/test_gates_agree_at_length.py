@@ -39,7 +39,7 @@ from tests.servers import NEWEST, Server
 
 CASES = int(os.environ.get("FUZZ_CASES", "100000"))
 SEEDS = range(5)
-KINDS = ("plain", "trusting")
+KINDS = ("plain", "keeping", "trusting")
 AT_ONCE = 100
 LATE_S = 600
 """How much later a busy machine may come to the second gate."""
@@ -74,6 +74,7 @@ LINES = [
     b"User-Agent: " + AGENT, b"User-Agent: other", b"user-agent: " + AGENT, b"Accept: */*",
     b"X-Original-Method: GET", b"X-Original-Method: POST", b"X-Forwarded-Method: GET",
     b"X-Forwarded-Method: PUT", b"X-Auth-User: root", b"Via: 1.1 a", b"Origin: http://a",
+    b"X-Original-Method: OPTIONS", b"Access-Control-Request-Method: PUT", b"Origin: b",
     b"Accept-Encoding: gzip", b"X-Request-Id: 7", b"Cookie: a=b", b"Content-Length: 0",
     *(b"Connection: " + value.encode() for value in CONNECTIONS),
     *(b"X-Forwarded-For: " + value.encode() for value in ADDRESSES),
@@ -234,6 +235,34 @@ async def test_every_answer_is_counted(server: Server, tokens: list[bytes]) -> N
 
     assert {b"ok": 3, b"unknown": 2, b"malformed": 4, b"missing": 1} == counts.verdicts
     assert 5 == sum(counts.latency)
+
+
+ALIKE = b"GET /authz/ext HTTP/1.1\r\nHost: a\r\nAuthorization: Token %b\r\n\r\n"
+PREFLIGHT = (
+    b"OPTIONS /authz/ext HTTP/1.1\r\nHost: a\r\nOrigin: b\r\n"
+    b"Access-Control-Request-Method: PUT\r\n\r\n"
+)
+
+
+@pytest.mark.parametrize("kind", [Lane, Limited])
+async def test_both_gates_count_alike(server: Server, kind: type[Limited]) -> None:
+    """Verdicts, preflights, and the uses from elsewhere that a policy only logs."""
+    made = await asyncio.to_thread(fates, server.url)
+    settings = {
+        "TOKENHOUSE_POLICY__TOWER__BIND_IP": "log",
+        "TOKENHOUSE_POLICY__TOWER__BIND_AGENT": "log",
+        "TOKENHOUSE_GATE__PREFLIGHT": "true",
+    }
+    async with House(server.url, settings) as house:
+        for fate in ("bound here", "bound to home", "moved", "revoked", "word"):
+            await house.say(kind, [ALIKE % made[fate].encode()])
+        await house.say(kind, [PREFLIGHT])
+        counts = house.state["gate"].counts
+        mismatches = house.app.house.tokens.mismatches.counts
+
+    assert {b"ok": 3, b"revoked": 1, b"unknown": 1, b"preflight": 1} == counts.verdicts
+    assert 5 == sum(counts.latency)
+    assert {("tower", "address"): 1, ("tower", "agent"): 2} == mismatches
 
 
 SECRETS = [

@@ -13,6 +13,9 @@ import httpx
 def trust(given: argparse.Namespace) -> ssl.SSLContext:
     """Whom to believe, and what to show oneself."""
     context = ssl.create_default_context(cafile=given.cacert)
+    if given.k:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
     if given.cert:
         context.load_cert_chain(given.cert, given.key)
     return context
@@ -28,13 +31,15 @@ def main() -> None:
     parser.add_argument("-H", action="append", default=[])
     parser.add_argument("-d", "--data", dest="d", default=None)
     parser.add_argument("-u", default=None)
+    parser.add_argument("-k", action="store_true")
     parser.add_argument("--cacert")
     parser.add_argument("--cert")
     parser.add_argument("--key")
     parser.add_argument("url")
     given = parser.parse_args()
-    asked = (line.split(": ", 1) for line in given.H)
-    headers = {"user-agent": "curl/0", **{name.lower(): value for name, value in asked}}
+    asked = (line.split(":", 1) for line in given.H)
+    named = {name.lower(): value.strip() for name, value in asked}
+    headers = {"user-agent": "curl/0", **named}
     method = given.X or ("GET" if given.d is None else "POST")
     if given.d is not None:
         headers = {"content-type": "application/x-www-form-urlencoded", **headers}

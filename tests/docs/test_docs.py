@@ -7,6 +7,7 @@ import re
 import shlex
 import shutil
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.certs import Authority
 from tests.e2e.conftest import prepare
 from tests.nodes import ROOT, Node, environment
 from tests.secure import SecureNode
@@ -27,6 +29,7 @@ SHOWN = re.compile(r"^```sh\n(.*?)^```\n(?:\n```json\n(.*?)^```)?", re.MULTILINE
 CHANGING = (
     r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b",
     r"\b[0-9a-f]{40}\b",
+    r"\b0[0-9A-Za-z_-]{43}(?![0-9A-Za-z_-])",
     r"\b[0-9a-f]{6}(?= \()",
     r"\b\d{4}-\d\d-\d\dT[\d:.]+Z",
     r"(?<=\"id\": )\d+",
@@ -40,6 +43,12 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 def blocks(page: str) -> list[str]:
     """The shell blocks of one page, in order."""
     return SHELL.findall((ROOT / page).read_text("utf-8"))
+
+
+def is_free(port: int) -> bool:
+    """Whether nobody listens on *port* of this machine."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
 def constant(text: str) -> str:
@@ -178,6 +187,49 @@ def test_the_commands_of_the_tls_page(redis_server: Server | Memory, tools: str)
     assert (0, expected.strip()) == (answer.returncode, answer.stdout.strip()), answer.stderr
     assert "ok   server.ssl_certfile: ends on " in found.stdout
     assert "ok   server.ssl_keyfile: is closed to other users" in found.stdout
+
+
+@pytest.fixture
+def certificates(tmp_path: Path) -> Authority:
+    """What ``make certs`` makes, for one test."""
+    authority = Authority(tmp_path / "certs")
+    authority.server()
+    authority.client()
+    return authority
+
+
+def test_the_commands_of_the_puppet_page(
+    redis_server: Server | Memory, tools: str, tmp_path: Path, certificates: Authority
+) -> None:
+    """On port 4433, unless it is taken; ``puppet`` there says where the CA is."""
+    page = (ROOT / "docs/puppet.md").read_text("utf-8")
+    puppet = tmp_path / "puppet"
+    puppet.write_text(f'#!/bin/sh\n[ "$*" = "config print cacert" ] && echo {certificates.file}\n')
+    puppet.chmod(0o755)
+    settings = re.search(r"^```toml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    serve = re.search(r"^\$ tokenhouse serve --config puppet.toml (.*)$", page, re.MULTILINE)
+    assert settings
+    assert serve
+    (tmp_path / "puppet.toml").write_text(settings[1])
+    words = serve[1].replace("build/certs", str(certificates.folder)).split()
+    words[1] = str(words[1] if is_free(int(words[1])) else free_port())
+    prepare(redis_server.url)
+    trust = certificates.trusted()
+    node = SecureNode(
+        redis_server.url, trust, None, "--config", str(tmp_path / "puppet.toml"), *words
+    )
+    steps = SHOWN.findall(page)
+    script = "\n".join(f"{commands}echo '{NEXT}'" for commands, _ in steps)
+    script = script.replace("localhost:4433", f"localhost:{node.port}")
+    script = script.replace("build/certs", str(certificates.folder))
+    done = shell(script, {**environment(redis_server.url), "PATH": tools})
+    node.stop()
+
+    assert 0 == done.returncode, done.stderr
+    printed = done.stdout.split(NEXT)
+    assert len(steps) + 1 == len(printed)
+    for (_, expected), got in zip(steps, printed, strict=False):
+        assert not expected or constant(expected) == constant(got)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

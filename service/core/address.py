@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -10,6 +11,16 @@ from service.model import ADDRESS_BYTES
 
 HOPS = 16
 MAPPED = b"\0" * 10 + b"\xff\xff"
+
+# RFC 7239 §4: pairs of a token and a token or a quoted string, separated by ";" and ",". Addresses
+# with colons are taken without quotes too, and blanks around the separators.
+_PAIR = re.compile(
+    r"[ \t]*+(?:(?P<name>[!#$%&'*+.^_`|~0-9A-Za-z-]++)="
+    r"(?:(?P<token>[!#$%&'*+.^_`|~0-9A-Za-z:\[\]-]++)"
+    r'|"(?P<quoted>(?:[^"\\]|\\.)*+)"))?+[ \t]*+(?P<end>[;,]|\Z)'
+)
+_ESCAPED = re.compile(r"\\(.)")
+_HIDDEN_PORT = re.compile(r"(?<=.):_[0-9A-Za-z._-]+$")
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -87,18 +98,37 @@ def claims_of(header: str, values: Sequence[str]) -> list[str]:
 
     ``forwarded`` is read as RFC 7239 has it; anything else as a comma-separated list.
     """
-    entries = [entry.strip() for value in values for entry in value.split(",")]
     if header == "forwarded":
-        return [_forwarded_for(entry) for entry in entries]
-    return entries if values else []
+        return [claim for value in values for claim in _forwarded(value)]
+    return [entry.strip() for value in values for entry in value.split(",")]
 
 
-def _forwarded_for(element: str) -> str:
-    for pair in element.split(";"):
-        name, _, value = pair.strip().partition("=")
-        if name.strip().lower() == "for":
-            return value.strip().strip('"')
-    return ""
+def _forwarded(value: str) -> list[str]:
+    """Who each element of a ``Forwarded`` line (RFC 7239 §4) is for; "" where that is not said.
+
+    A line that is not well-formed says nothing at all: in quotes that do not match, what a client
+    wrote and what a proxy added cannot be told apart.
+    """
+    claims, at, seen = [""], 0, set[str]()
+    while at < len(value):
+        found = _PAIR.match(value, at)
+        name = (found["name"] or "").lower() if found else ""
+        if found is None or name in seen:
+            return [""]
+        if name == "for":
+            claims[-1] = _node(found["quoted"] or found["token"] or "")
+        if name:
+            seen.add(name)
+        at = found.end()
+        if found["end"] == ",":
+            claims.append("")
+            seen.clear()
+    return claims
+
+
+def _node(text: str) -> str:
+    """The address of a node (RFC 7239 §6), without a port that is hidden behind a word."""
+    return _HIDDEN_PORT.sub("", _ESCAPED.sub(r"\1", text))
 
 
 def prefix(address: bytes, v4: int, v6: int) -> bytes:

@@ -151,11 +151,52 @@ def test_what_a_client_writes_itself_never_counts(forged: list[str], real):
         ("forwarded", ["proto=https; For=1.1.1.1;by=x, for=2.2.2.2"], ["1.1.1.1", "2.2.2.2"]),
         ("forwarded", ["by=1.1.1.1", "for=_hidden"], ["", "_hidden"]),
         ("forwarded", [], []),
+        ("forwarded", [""], [""]),
+        ("forwarded", ["for=1.1.1.1;"], ["1.1.1.1"]),
+        ("forwarded", ["for=1.1.1.1,"], ["1.1.1.1", ""]),
+        ("forwarded", ["for=1.1.1.1 ; proto=http , for=2.2.2.2"], ["1.1.1.1", "2.2.2.2"]),
+        ("forwarded", ["for=[2001:db8::1]:80"], ["[2001:db8::1]:80"]),
+        ("forwarded", ['for="1.1.1.1:_port"'], ["1.1.1.1"]),
+        ("forwarded", ['for="[::1]:_p.0-x"'], ["[::1]"]),
+        ("forwarded", ['for="1.1.1\\.1"'], ["1.1.1.1"]),
+        ("forwarded", ['host="a,b;for=6.6.6.6";for=1.1.1.1'], ["1.1.1.1"]),
+        ("forwarded", ['host="a\\",for=6.6.6.6";for=1.1.1.1'], ["1.1.1.1"]),
+        ("forwarded", ["for=1.1.1.1;for=2.2.2.2"], [""]),
+        ("forwarded", ["for=1.1.1.1;By=a;by=b"], [""]),
+        ("forwarded", ['for="6.6.6.6, for=1.1.1.1'], [""]),
+        ("forwarded", ['for="6.6.6.6"x, for=1.1.1.1'], [""]),
+        ("forwarded", ["for=", "for=1.1.1.1"], ["", "1.1.1.1"]),
+        ("forwarded", ["for = 1.1.1.1"], [""]),
+        ("forwarded", ["1.1.1.1"], [""]),
+        ("x-client-ip", ["1.1.1.1"], ["1.1.1.1"]),
+        ("x-real-ip", ["6.6.6.6", "[::ffff:1.1.1.1]:80"], ["6.6.6.6", "[::ffff:1.1.1.1]:80"]),
     ],
 )
 def test_headers_are_lists_of_claims(header: str, values: list[str], claims: list[str]):
     """Several lines join in order; Forwarded tells its for."""
     assert claims == claims_of(header, values)
+
+
+HOST = st.text(st.sampled_from('a,;="\\ f'), max_size=12).map(lambda text: text + ",for=6.6.6.6")
+
+
+@given(st.lists(st.text(st.sampled_from('for=6.,;"\\ '), max_size=20), max_size=3), HOST)
+def test_no_host_and_no_line_of_a_client_makes_a_claim(lines: list[str], host: str):
+    """A proxy quotes the host it was sent, and adds a line or more to a client's own."""
+    quoted = host.replace("\\", "\\\\").replace('"', '\\"')
+    said = f'proto=http;host="{quoted}";for=203.0.113.9'
+
+    assert CLIENT == client_address(PROXY, claims_of("forwarded", [*lines, said]), TRUST)
+    for line in lines:
+        joined = claims_of("forwarded", [f"{line}, {said}"])
+        assert client_address(PROXY, joined, TRUST) in (CLIENT, b"")
+
+
+def test_a_long_line_is_read_in_no_time():
+    """Blanks, quotes and names without end cost no more than their length."""
+    for part in (" ", '"', "a", "a=", 'a="', ";", "\\", 'a="\\"'):
+        claims = claims_of("forwarded", [part * (16_384 // len(part))])
+        assert {""} == set(claims)
 
 
 @pytest.mark.parametrize(

@@ -282,6 +282,10 @@ class Tokens:
         found = await self.records.at([place])
         return found[0] if found else None
 
+    async def owner_of(self, text: bytes) -> str | None:
+        """Whose the token *text* is, or was while it is still kept."""
+        return await self.records.owner_of(*place_of(text))
+
     async def of_owner(self, owner: str) -> list[Token]:
         """All tokens of *owner*, newest first."""
         return await self.records.of_owner(owner)

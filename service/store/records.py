@@ -108,6 +108,17 @@ class Records:
                 return found[0]
         return None
 
+    async def owner_of(self, shard: bytes, digest: bytes) -> str | None:
+        """Whose the token with *digest* is, or was; None when nothing is known of it any more."""
+        for _ in range(2):
+            step = (b"HMGET", self.keys.token(shard, digest), b"o", b"a")
+            owner, alias = (await self.client.run(step))[0]
+            if owner is not None:
+                name: str = owner.decode()
+                return name
+            shard = alias or shard
+        return None
+
     async def by_name(self, owner: str, name: bytes) -> Token | None:
         """The token that *name* (``label:…``) of *owner* points to."""
         shard = shard_of(owner)

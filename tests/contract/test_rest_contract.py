@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from service.config import load
-from service.core.ids import to_uuid
+from service.core.ids import for_users, to_uuid
 from service.core.tokens import Wish
 from service.house import House, build
 from tests.conftest import or_skip
@@ -23,7 +23,7 @@ from tests.servers import NEWEST, Memory, Pool, Server
 
 CASES = list(cases())
 NodeOf = Callable[[str, str], Node]
-DISABLED = "disabled"
+DISABLED, REVOKED = "disabled", "revoked"
 
 
 @pytest.fixture(scope="session")
@@ -60,6 +60,8 @@ async def _make(store: str, wanted: World) -> dict[str, str]:
         for user in wanted.users:
             if user.get(DISABLED):
                 await house.users.disable(user["name"])
+            if user.get(REVOKED):
+                await house.users.revoke(user["name"])
     finally:
         await house.aclose()
     return known
@@ -67,11 +69,13 @@ async def _make(store: str, wanted: World) -> dict[str, str]:
 
 async def _add_user(house: House, user: dict[str, Any]) -> dict[str, str]:
     name, permissions = user.pop("name"), user.pop("permissions", [])
-    user.pop(DISABLED, None)
+    for later in (DISABLED, REVOKED):
+        user.pop(later, None)
     password, superuser = user.pop("password", "pw"), user.pop("superuser", False)
     facts = {**user, **({"perms": " ".join(permissions)} if permissions else {})}
     made = await house.users.add(name, password, superuser=superuser, **facts)
-    return {f"{name}.user": str(made.user_id)}
+    sid = to_uuid(made.user_id, for_users(await house.tokens.born()))
+    return {f"{name}.user": str(made.user_id), f"{name}.sid": str(sid)}
 
 
 async def _add_token(house: House, token: dict[str, Any], policy: str) -> dict[str, str]:

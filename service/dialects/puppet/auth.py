@@ -65,7 +65,17 @@ async def ask(
         raise _unknown(shown, unreadable)
     if verdict.word is Word.READ_ONLY:
         raise denied(texts.READ_ONLY)
-    raise refusal_of(verdict.word, _dead(unreadable))
+    raise refusal_of(await _why(call, shown, verdict.word), _dead(unreadable))
+
+
+async def _why(call: Call, shown: Presented, word: Word) -> Word:
+    """*word*, or that the owner is revoked: his tokens are dead then as well."""
+    if word is Word.REVOKED:
+        owner = await call.service.tokens.owner_of(shown.text.encode())
+        users = await call.service.users.some([owner] if owner else [])
+        if any(not user.active for user in users.values()):
+            return Word.INACTIVE
+    return word
 
 
 def refusal_of(word: Word, status: int) -> Refused:

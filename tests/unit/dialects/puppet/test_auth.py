@@ -21,6 +21,7 @@ from tests.unit.dialects.puppet.maker import (
     refused,
 )
 
+CHOSEN = "0123456789abcdef0123456789abcdef01234567"
 REVOKED = (401, texts.REVOKED_TOKEN)
 
 
@@ -130,6 +131,20 @@ async def test_each_death_has_its_kind(house: Puppet, anybody: Any):
     } == expired.json()
     assert (401, "puppetlabs.rbac/user-revoked") == refused(inactive)
     assert [401, 401] == [revoked.status_code, expired.status_code]
+
+
+async def test_a_revoked_owner_is_the_reason_while_he_is_one(house: Puppet, anybody: Any):
+    """Also when his tokens are tidied away already; reinstated, it is that they are revoked."""
+    tokens = [await house.token("carol"), await house.token("carol", policy="netbox", text=CHOSEN)]
+    await house.house.users.revoke("carol")
+    await house.house.tokens.settle()
+
+    for token in tokens:
+        answer = await anybody.get(CURRENT, headers={"X-Authentication": token})
+        assert (401, texts.REVOKED_USER) == refused(answer)
+    await house.house.users.enable("carol")
+    for token in tokens:
+        assert REVOKED == refused(await anybody.get(CURRENT, headers={"X-Authentication": token}))
 
 
 async def test_a_deleted_users_token_is_revoked(house: Puppet, anybody: Any):

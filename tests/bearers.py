@@ -76,7 +76,13 @@ async def _fates(url: str) -> dict[str, str]:
         )
         made["moved"] = alias, moved
     found = {fate: text for fate, (text, _) in made.items()}
-    return {**found, "unknown": "0" * 40, "word": "hello", "long": "a" * 256}
+    return {
+        **found,
+        "unknown": "0" * 40,
+        "word": "hello",
+        "long": "a" * 256,
+        "garbled": "th_" + "a" * 51,
+    }
 
 
 def fates(url: str) -> dict[str, str]:

@@ -199,7 +199,7 @@ class Order:
 @named_file
 @json_wanted
 @click.option("--user", required=True, metavar="NAME", help="Whose token it is.")
-@click.option("--policy", required=True, metavar="POLICY", help="Which rules it lives under.")
+@click.option("--policy", default="oauth", metavar="POLICY", help="Which rules it lives under.")
 @click.option("--label", type=Text(), default="", help="A name, unique for this user.")
 @click.option("--description", type=Text(), default="", help="What it is for.")
 @click.option("--read-only", is_flag=True, help="It may read only.")
@@ -211,7 +211,7 @@ def issue(*, path: str | None, as_json: bool, **given: Any) -> None:
 
     \b
     Example:
-      TOKEN=$(tokenhouse token issue --user alice --policy netbox --label ci --lifetime 12h)
+      TOKEN=$(tokenhouse token issue --user alice --label ci --lifetime 12h)
       tokenhouse token issue --user alice --policy tower --address 192.0.2.7 --agent curl/8.5.0
     """
     order = Order(**given)

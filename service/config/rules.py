@@ -18,7 +18,7 @@ Length = Annotated[int, Duration("1s", "100y", zero=True)]
 AddressLevel = Annotated[str, Choice(("strict", "subnet", "log", "off"))]
 AgentLevel = Annotated[str, Choice(("strict", "log", "off"))]
 
-LETTERS = {"tower": "t", "netbox": "n", "nautobot": "a", "puppet": "p"}
+LETTERS = {"tower": "t", "netbox": "n", "nautobot": "a", "puppet": "p", "oauth": "o"}
 """How a token's head names its policy: a letter is never given to another one."""
 
 _LEVELS = {
@@ -132,3 +132,4 @@ class Policies(Section):
     netbox: LastingRules = Field(default_factory=LastingRules)
     nautobot: LastingRules = Field(default_factory=LastingRules)
     puppet: PuppetRules = Field(default_factory=PuppetRules)
+    oauth: LastingRules = Field(default_factory=LastingRules)

@@ -30,7 +30,7 @@ from service.model import Policy
 
 FilePath = Annotated[str, Text(r"[^\0\r\n]{0,4096}", "a path, or empty for none")]
 
-DIALECTS = ("tower", "netbox", "nautobot", "puppet")
+DIALECTS = ("tower", "netbox", "nautobot", "puppet", "oauth")
 """The folders under ``service/dialects``; a further one is one word here."""
 
 
@@ -286,6 +286,14 @@ class Gate(Section):
     reason_header: Switch = knob(False, "Whether a refusal of the gate says why in X-Auth-Reason.")
 
 
+class OAuth(Section):
+    """What only the OAuth dialect knows."""
+
+    introspection_slides: Switch = knob(
+        False, "Whether asking about a token counts as a use of it."
+    )
+
+
 class Log(Section):
     """What the node writes down."""
 
@@ -308,6 +316,7 @@ class Config(Section, BaseSettings):
     policy: Policies = Field(default_factory=Policies)
     login: Login = Field(default_factory=Login)
     gate: Gate = Field(default_factory=Gate)
+    oauth: OAuth = Field(default_factory=OAuth)
     log: Log = Field(default_factory=Log)
 
     @property

@@ -15,7 +15,7 @@ from service.store.records import pack_texts
 if TYPE_CHECKING:
     from service.core.tokens import Wish
 
-FORMS = {"puppet": Form.BASE64}
+FORMS = {"puppet": Form.BASE64, "oauth": Form.NATIVE}
 """Policies whose tokens are not 40 hex digits."""
 
 

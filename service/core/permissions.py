@@ -5,7 +5,9 @@ from __future__ import annotations
 from service.model import User
 
 ACTIONS = ("view", "add", "change", "delete", "grant")
-PERMISSIONS = tuple(f"users.{action}_token" for action in ACTIONS)
+GATEWAY = "gateway"
+"""What lets a user's tokens ask about everybody's, as gateways do."""
+PERMISSIONS = (*(f"users.{action}_token" for action in ACTIONS), GATEWAY)
 """Everything that can be granted; ``grant`` is making tokens for other users (NetBox 3.4.8)."""
 
 

@@ -8,6 +8,7 @@ import hmac
 import os
 import re
 import string
+import zlib
 from binascii import unhexlify
 from collections.abc import Sequence
 from enum import Enum
@@ -27,6 +28,11 @@ _NBT = re.compile(rb"nbt_[0-9A-Za-z]{12}\.[0-9A-Za-z]{40}")
 _NBT_SHARD = 3
 _NBT_SECRET = 40
 _NBT_REST = 12 - _NBT_SHARD + _NBT_SECRET
+_NATIVE = re.compile(rb"th_[0-9A-Za-z]{51}")
+_NATIVE_REST = 42
+_CHECKSUM = 6
+_CHOSEN_SIZE = 40
+"""Of a key that a client may have chosen, and that may begin with anything."""
 
 
 LEAST_DIFFERENT = 10
@@ -36,12 +42,18 @@ LEAST_DIFFERENT = 10
 class Form(Enum):
     """How a token's raw bytes are spelled; the value is how many raw bytes there are.
 
-    ``NBT`` is NetBox's ``nbt_<key>.<secret>`` (4.5), in digits of base 62.
+    ``NBT`` is NetBox's ``nbt_<key>.<secret>`` (4.5), ``NATIVE`` our own ``th_`` with a checksum at
+    its end; both are in digits of base 62.
     """
 
     HEX = 20
     BASE64 = 32
     NBT = 48
+    NATIVE = 33
+
+
+class Garbled(ValueError):
+    """A token that says it was made here, and was not: its checksum is wrong."""
 
 
 def digest_of(text: bytes) -> bytes:
@@ -50,7 +62,7 @@ def digest_of(text: bytes) -> bytes:
 
 
 def place_of(text: bytes) -> tuple[bytes, bytes]:
-    """(shard, digest): where the record of the token *text* lives, or its alias."""
+    """(shard, digest): where the record of the token *text* lives, or its alias. Garbled."""
     digest = hashlib.sha256(text).digest()
     if len(text) == 40 and text.islower():  # nearly always
         try:
@@ -70,7 +82,7 @@ def shard_of_text(text: bytes) -> bytes:
     """The two bytes that say where a token's record, or its alias, lives.
 
     The spelling is checked before it is decoded: Python's own parsers take blanks, ``0x`` and
-    digits of other scripts.
+    digits of other scripts. Garbled.
     """
     if len(text) == 40 and not text.translate(None, _HEX_DIGITS):
         return unhexlify(text[:4])
@@ -80,7 +92,27 @@ def shard_of_text(text: bytes) -> bytes:
         number = _number_of(text[4 : 4 + _NBT_SHARD].decode())
         if number < 1 << 16:  # made here; any other was made elsewhere
             return number.to_bytes(SHARD_BYTES, "big")
+    if text.startswith(b"th_") and len(text) != _CHOSEN_SIZE:
+        return _native_shard(text)
     return hashlib.sha256(text).digest()[:SHARD_BYTES]
+
+
+def _native_shard(text: bytes) -> bytes:
+    body, end = text[:-_CHECKSUM], text[-_CHECKSUM:].decode("latin-1")
+    if not _NATIVE.fullmatch(text) or checksum(body) != end:
+        raise Garbled
+    number = _number_of(text[3 : 3 + _NBT_SHARD].decode())
+    if number >= 1 << 16:
+        raise Garbled
+    return number.to_bytes(SHARD_BYTES, "big")
+
+
+def checksum(body: bytes) -> str:
+    """The end of a native token that begins with *body*: its CRC-32 in six digits.
+
+    It tells a mistyped or made-up token without asking the store, and a leaked one in a text.
+    """
+    return _digits(zlib.crc32(body), _CHECKSUM)
 
 
 def _number_of(text: str) -> int:
@@ -103,6 +135,10 @@ def spell(raw: bytes, form: Form) -> str:
     """*raw* as the text its holder gets."""
     if form is Form.HEX:
         return raw.hex()
+    if form is Form.NATIVE:
+        shard = _digits(int.from_bytes(raw[:SHARD_BYTES], "big"), _NBT_SHARD)
+        rest = _digits(int.from_bytes(raw[SHARD_BYTES:], "big"), _NATIVE_REST)
+        return f"th_{shard}{rest}" + checksum(f"th_{shard}{rest}".encode())
     if form is Form.NBT:
         shard = _digits(int.from_bytes(raw[:SHARD_BYTES], "big"), _NBT_SHARD)
         rest = _digits(int.from_bytes(raw[SHARD_BYTES:], "big"), _NBT_REST)

@@ -19,7 +19,7 @@ from service.core.making import (
     texts_of,
 )
 from service.core.mismatches import Mismatches
-from service.core.secret import Form, Secrets, digest_of, place_of, shard_of_text
+from service.core.secret import Form, Garbled, Secrets, digest_of, place_of, shard_of_text
 from service.errors import (
     KeyTaken,
     LabelTaken,
@@ -185,7 +185,10 @@ class Tokens:
         self, text: bytes, *, address: bytes, agent: bytes, write: bool, trace: Trace = Trace.WHOLE
     ) -> Verdict:
         """Decide one use of the token *text* (see ``Store.verify``)."""
-        shard, digest = place_of(text)
+        try:
+            shard, digest = place_of(text)
+        except Garbled:
+            return Verdict(word=Word.UNKNOWN)
         verdict = await self.store.verify(
             shard, digest, address=address, agent=agent, write=write, trace=trace
         )
@@ -237,7 +240,10 @@ class Tokens:
 
     async def revoke(self, text: bytes) -> bool:
         """Kill the token *text*; False when there is none or it is dead already."""
-        word, _ = await self.store.revoke(*place_of(text))
+        try:
+            word, _ = await self.store.revoke(*place_of(text))
+        except Garbled:
+            return False
         return word is Word.OK
 
     async def revoke_id(self, number: int) -> None:

@@ -18,7 +18,7 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from service.core.address import pack
-from service.core.secret import place_of
+from service.core.secret import Garbled, place_of
 from service.errors import StoreDown
 from service.gate.answer import Answer, quoted
 from service.gate.counts import BOUNDS_S
@@ -137,8 +137,8 @@ class Pending(Asker):
 
     # -- answering -----------------------------------------------------------------------------
 
-    def refuse(self, reason: Missing) -> None:
-        """Answer a request that puts no question."""
+    def refuse(self, reason: Missing | Word) -> None:
+        """Answer a request for which the store need not be asked."""
         ground = self.protocol.ground
         ground.counts.refused(reason.encode())
         ground.renew(self.protocol.server_state.default_headers)
@@ -344,6 +344,8 @@ class Lane(Limited):
             pending.shard = shard[0] << 8 | shard[1]
             tail = ground.tail(shard, digest, shape.seen, write=shape.write, now=now)
             ground.store.ask(pending, digest[:4], tail, now=now)
+        except Garbled:
+            pending.refuse(Word.UNKNOWN)
         except Exception:
             log.exception("the lane failed")
             pending.undecided("failed")

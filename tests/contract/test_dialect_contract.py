@@ -34,6 +34,7 @@ LOGINS: dict[str, tuple[str, str, dict[str, Any]]] = {
     ),
     "nautobot": ("POST", "/api/users/tokens/", {"auth": ("a", "b")}),
     "puppet": ("POST", "/rbac-api/v1/auth/token", {"json": {"login": "a", "password": "b"}}),
+    "oauth": ("POST", "/introspect", {"auth": ("a", "b"), "data": {"token": "c"}}),
 }
 """How one logs in with name and password, for each dialect."""
 
@@ -50,6 +51,7 @@ USES: dict[str, tuple[str, str, dict[str, Any]]] = {
         "/rbac-api/v1/users/current",
         {"headers": {"X-Authentication": "0" + "A" * 43}},
     ),
+    "oauth": ("POST", "/introspect", {**TOKEN, "data": {"token": "c"}}),
 }
 """How a token is used at a resource of each dialect."""
 

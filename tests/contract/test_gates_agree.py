@@ -26,7 +26,7 @@ HINT_S = 2
 FATES = (
     "never ends", "fixed end", "odd name", "read only", "bound here", "bound to home", "revoked",
     "evicted", "marked", "inactive", "ownerless", "expired", "fenced in", "at home only", "moved",
-    "no policy", "switched off", "unknown", "word", "long",
+    "no policy", "switched off", "unknown", "word", "long", "garbled",
 )  # fmt: skip
 
 
@@ -328,7 +328,7 @@ STATUSES = {
     "never ends": 200, "fixed end": 200, "odd name": 200, "read only": 200, "bound here": 200,
     "bound to home": 401, "revoked": 401, "evicted": 401, "marked": 401, "inactive": 401,
     "ownerless": 401, "expired": 401, "fenced in": 403, "at home only": 403, "moved": 200,
-    "no policy": 503, "switched off": 401, "unknown": 401, "word": 401, "long": 401,
+    "no policy": 503, "switched off": 401, "unknown": 401, "word": 401, "long": 401, "garbled": 401,
 }  # fmt: skip
 
 AT_HOME = {"bound here": 401, "bound to home": 200, "at home only": 200}

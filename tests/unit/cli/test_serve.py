@@ -137,7 +137,7 @@ def test_the_embedded_store_is_announced_loudly(terminal: Any, served: dict[str,
 
     assert [
         ("info", "store: memory://"),
-        ("info", "dialects: tower, netbox, nautobot, puppet"),
+        ("info", "dialects: tower, netbox, nautobot, puppet, oauth"),
         ("warning", "THE STORE IS IN THIS PROCESS: nothing survives a restart, no user, no token"),
     ] == said(result.stderr)
     assert "" == result.stdout

@@ -153,7 +153,7 @@ def test_a_folder_is_no_file(tmp_path: Path):
     [
         ("[server]\nprot = 1", "server.prot: no such setting; did you mean server.port?"),
         ("[polcy.tower]\nidle = 1", "polcy: no such setting"),
-        ("[policy.oauth]\n", "policy.oauth: no such setting"),
+        ("[policy.saml]\n", "policy.saml: no such setting"),
         ("[policy.tower]\nlifetime = 1", "policy.tower.lifetime: no such setting"),
         ("[audit]", "audit: no such setting"),
         ("server = 1", "server: this is a section, not a setting"),

@@ -29,7 +29,7 @@ def test_the_defaults_serve_on_loopback_from_memory():
     assert ("127.0.0.1", 8000, 1) == (config.server.host, config.server.port, config.server.workers)
     assert config.in_memory
     assert () == config.secret.keys
-    assert ("tower", "netbox", "nautobot", "puppet") == config.dialects.enabled
+    assert ("tower", "netbox", "nautobot", "puppet", "oauth") == config.dialects.enabled
     assert (60_000, 150, 65_536) == (
         config.last_used.interval,
         config.store.timeout,

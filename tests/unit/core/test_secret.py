@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 
 import pytest
 from hypothesis import given
@@ -11,10 +12,13 @@ from hypothesis import strategies as st
 
 from service.core.secret import (
     Form,
+    Garbled,
     Secrets,
     agent_digest,
+    checksum,
     digest_of,
     hkdf,
+    place_of,
     shard_of_text,
     spell,
 )
@@ -92,6 +96,43 @@ def test_a_made_token_lies_in_its_shard_and_can_be_made_again(form: Form):
     assert SHARD == shard_of_text(text.encode())
     assert text == secrets.recover(SHARD, form, nonce=nonce, digest=digest)
     assert text == secrets.recover(SHARD, form, nonce=nonce + b"123456", digest=digest)
+
+
+NATIVE = spell(SHARD + bytes(range(31)), Form.NATIVE)
+
+
+def test_a_native_token_tells_that_it_was_made_here():
+    """By its first characters, and by a checksum that no other text has."""
+    assert re.fullmatch(r"th_[0-9A-Za-z]{51}", NATIVE)
+    assert checksum(NATIVE[:-6].encode()) == NATIVE[-6:]
+    assert "000000" == checksum(b"") != checksum(b"a")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "th_",
+        "th_" + "A" * 51,
+        NATIVE[:-1],
+        NATIVE + "0",
+        NATIVE[:-1] + ("0" if NATIVE[-1] != "0" else "1"),
+        NATIVE[:3] + NATIVE[3:].swapcase(),
+        NATIVE + "\n",
+        # A shard that there is not, with the checksum that it would have.
+        "th_zzz" + NATIVE[6:-6] + checksum(f"th_zzz{NATIVE[6:-6]}".encode()),
+    ],
+)
+def test_a_garbled_native_token_has_no_place(text: str):
+    """So nobody asks the store for it."""
+    with pytest.raises(Garbled):
+        place_of(text.encode())
+
+
+def test_a_key_of_forty_characters_may_begin_with_anything():
+    """Somebody may have chosen it."""
+    text = b"th_" + b"k" * 37
+
+    assert hashlib.sha256(text).digest()[:2] == place_of(text)[0]
 
 
 def test_no_two_tokens_are_the_same():

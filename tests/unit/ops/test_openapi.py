@@ -39,7 +39,7 @@ CONFIGS: Mapping[str, Mapping[str, str]] = {
     "puppet alone": {"TOKENHOUSE_DIALECTS__ENABLED": "puppet"},
     "labels once": {"TOKENHOUSE_POLICY__PUPPET__LABEL_CONFLICT": "reject"},
 }
-BASES = {"puppet": "/rbac-api/"}
+BASES = {"puppet": "/rbac-api/", "oauth": "/"}
 """What all paths of a dialect begin with, where that is not ``/api/``."""
 NOWHERE = "ELSEWHERE"
 """A view that is no resource: what is told of those of the product that are not here."""
@@ -72,7 +72,10 @@ def views(name: str) -> Iterator[tuple[str, Any]]:
 
 def found(name: str, path: str, *, new: bool) -> Any:
     """The view that the dialect *name* has at *path*, None when it has none."""
-    find = import_module(f"service.dialects.{name}.app").find
+    app = import_module(f"service.dialects.{name}.app")
+    if name == "oauth":
+        return app.VIEWS[path]
+    find = app.find
     filled = re.sub(r"{\w+}", "7", path)
     there = find(filled.strip("/"), new=new) if name == "netbox" else find(filled)
     return there and there[0]

@@ -270,7 +270,7 @@ class Login(Section):
 
 
 class Gate(Section):
-    """Where the gate looks for a token besides the headers, what it lets pass, and what it tells."""
+    """Where the gate looks for tokens besides the headers, what else passes, what it tells."""
 
     lane: Switch = knob(
         True, "Whether plain gate requests are answered inside the HTTP protocol, past ASGI."

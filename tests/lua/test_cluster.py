@@ -102,7 +102,7 @@ async def scene(cluster: Cluster) -> tuple[Rig, Wire, Made, Server, int]:
     source = cluster.node_of(slot)
     rig, wire = rig_on(source)
     fields = {"id": "1", "password": "salt$hash"}
-    await rig.owners._set("alice", "a", "new", fields, created=True)
+    await rig.owners._set("alice", "a", "new", fields, now="created")
     await rig.make(name=b"bind:y", password=b"salt")
     await rig.buckets.reserve(GUARDED, RULE)
     return rig, wire, await rig.make(name=b"bind:x", password=b"salt"), source, slot

@@ -273,6 +273,24 @@ async def asked_for_time(rig: Rig) -> bytes:
     return found[1] if found else b"0"
 
 
+@pytest.mark.parametrize(
+    ("ago_ms", "touch_ms"),
+    [(None, MINUTE), (MINUTE, MINUTE), (-15_000, 75_000), (15_000, 45_000), (50_000, 10_000)],
+)
+async def test_a_use_says_when_one_would_be_noted_again(
+    rig: Rig, ago_ms: int | None, touch_ms: int
+):
+    """Never later than Redis would have it; the clock that says so may lag two seconds."""
+    made = await rig.make()
+    if ago_ms is not None:
+        stored = (await rig.now() - ago_ms).to_bytes(6, "big")
+        await rig.run(b"HSET", made.key, b"l", stored)
+
+    told = (await rig.use(made)).touch_ms
+
+    assert touch_ms - 2 * SLACK <= told <= touch_ms
+
+
 async def test_an_interval_of_nothing_notes_every_use(rig: Rig):
     """With interval 0 every use is written."""
     made = await rig.make()

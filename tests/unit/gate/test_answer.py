@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from service.core.address import Trust
-from service.gate.answer import Answer, Answers
+from service.gate.answer import Answer, Answers, lines, quoted
 from service.gate.question import EXT, FORWARD, MOUNTS, NGINX, Asking, Missing, Mount
 from service.model import Verdict, Word
 
@@ -146,3 +148,98 @@ def test_unavailable_is_503_with_retry_after() -> None:
     assert 503 == status
     assert b"1" == headers_of(answer)[b"retry-after"]
     assert b"www-authenticate" not in headers_of(answer)
+
+
+# -- keeping ---------------------------------------------------------------------------------------
+
+KEEPING = Answers(ASKING, staleness_s=5)
+MINUTE = 60_000
+
+
+@pytest.mark.parametrize(
+    ("remaining_ms", "touch_ms", "seconds"),
+    [
+        (-1, MINUTE, 5),
+        (MINUTE, MINUTE, 5),
+        (3_999, MINUTE, 3),
+        (MINUTE, 2_000, 2),
+        (-1, 2_000, 2),
+        (1_000, 4_000, 1),
+        (999, MINUTE, 0),
+        (MINUTE, 999, 0),
+        (0, MINUTE, 0),
+        (MINUTE, 0, 0),
+        (-1, -2_000, 0),
+        (-1, (1 << 48) - 1, 5),
+    ],
+)
+def test_an_allow_is_kept_no_longer_than_it_is_true(
+    remaining_ms: int, touch_ms: int, seconds: int
+) -> None:
+    """The staleness, the token's end and the next note of its use: the first of them counts."""
+    verdict = OK._replace(remaining_ms=remaining_ms, touch_ms=touch_ms)
+    shared = headers_of(KEEPING.allow(verdict, FORWARD, private=False))[b"cache-control"]
+    private = headers_of(KEEPING.allow(verdict, FORWARD, private=True))[b"cache-control"]
+
+    if seconds:
+        assert b"s-maxage=%d, must-revalidate" % seconds == shared
+        assert b"private, max-age=%d, must-revalidate" % seconds == private
+    else:
+        assert b"no-store" == shared == private
+
+
+@pytest.mark.parametrize("reason", [*REFUSALS, Missing.PREFLIGHT])
+def test_nothing_but_an_allow_is_ever_kept(reason: Word | Missing) -> None:
+    """However long an allow may be."""
+    kept = {dict(answer[1])[b"cache-control"] for answer in (KEEPING.deny(reason, EXT),)}
+
+    assert {b"no-store"} == kept | {dict(KEEPING.unavailable()[1])[b"cache-control"]}
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_a_form_is_the_answer_that_it_stands_for(ends: bool) -> None:
+    """Filled in, byte for byte; what may be kept included."""
+    verdict = OK._replace(remaining_ms=61_000 if ends else -1, touch_ms=3_000, owner="zo\u00eb %s")
+    for answers, kept in ((ANSWERS, ()), (KEEPING, (b"s-maxage=3, must-revalidate",))):
+        form = answers.allow_form(NGINX, policy=b"tower", write=True, ends=ends)
+        values = (*kept, quoted(verdict.owner.encode()), verdict.token_id, *([61] if ends else []))
+
+        assert lines(answers.allow(verdict, NGINX, private=False)[1]) == form % values
+
+
+# -- preflights ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mount", MOUNTS)
+def test_a_preflight_passes_as_nobody(mount: Mount) -> None:
+    """Every identity header is there, so that no client's copy gets through, and says nothing."""
+    status, _ = answer = Answers(replace(ASKING, preflight=True)).deny(Missing.PREFLIGHT, mount)
+    headers = headers_of(answer)
+
+    assert 200 == status
+    assert dict.fromkeys(IDENTITY, b"-") == {name: headers[name] for name in IDENTITY}
+    assert b"no-store" == headers[b"cache-control"]
+    assert b"www-authenticate" not in headers
+
+
+def test_no_owner_is_taken_for_nobody() -> None:
+    """A user may be called "-"."""
+    verdict = OK._replace(owner="-")
+
+    assert b"%2D" == headers_of(ANSWERS.allow(verdict, EXT))[b"x-auth-user"]
+
+
+def test_only_answers_without_a_token_vary_by_what_makes_a_preflight() -> None:
+    """A page's origin does not split what is kept for a token."""
+    answers = Answers(replace(ASKING, preflight=True), staleness_s=5)
+    vary = [
+        headers_of(answer)[b"vary"].endswith(b", Origin, Access-Control-Request-Method")
+        for answer in (
+            answers.deny(Missing.NONE, EXT),
+            answers.deny(Missing.PREFLIGHT, EXT),
+            answers.deny(Word.UNKNOWN, EXT),
+            answers.allow(OK, EXT),
+        )
+    ]
+
+    assert [True, True, False, False] == vary

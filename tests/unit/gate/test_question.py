@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -217,6 +218,70 @@ def test_an_absent_agent_equals_an_empty_one() -> None:
     assert absent == empty
     assert isinstance(absent, Question)
     assert agent_digest(b"") == absent.agent
+
+
+# -- preflights ------------------------------------------------------------------------------------
+
+LETTING = Asking(trust=TRUST, ip_header="x-forwarded-for", cookie=True, query=True, preflight=True)
+ORIGIN, WANTED = (b"origin", b"https://a"), (b"access-control-request-method", b"PUT")
+ASKS = (ORIGIN, WANTED)
+OPTIONS = (b"x-forwarded-method", b"OPTIONS")
+
+
+def test_a_preflight_is_an_options_with_its_two_headers() -> None:
+    """At each mount by its own method source."""
+    nginx = (b"x-original-method", b"OPTIONS")
+
+    assert Missing.PREFLIGHT == ask(*ASKS, OPTIONS, asking=LETTING)
+    assert Missing.PREFLIGHT == ask(*ASKS, nginx, mount=NGINX, asking=LETTING)
+    assert Missing.PREFLIGHT == ask(*ASKS, mount=EXT, method=b"OPTIONS", asking=LETTING)
+    assert Missing.PREFLIGHT == ask(
+        *ASKS, mount=EXT, method=b"OPTIONS", peer=STRANGER, asking=LETTING
+    )
+
+
+@pytest.mark.parametrize(
+    ("headers", "options"),
+    [
+        ([ORIGIN, OPTIONS], {}),
+        ([WANTED, OPTIONS], {}),
+        ([(b"origin", b""), WANTED, OPTIONS], {}),
+        ([*ASKS], {}),
+        ([*ASKS], {"method": b"OPTIONS"}),
+        ([*ASKS, (b"x-forwarded-method", b"GET")], {}),
+        ([*ASKS, (b"x-forwarded-method", b"options")], {}),
+        ([*ASKS, OPTIONS, OPTIONS], {}),
+        ([*ASKS, OPTIONS], {"peer": STRANGER}),
+        ([*ASKS, OPTIONS], {"mount": NGINX}),
+        ([*ASKS, OPTIONS], {"mount": EXT}),
+        ([*ASKS, OPTIONS, (b"authorization", b"Basic YTpi")], {}),
+        ([*ASKS, OPTIONS, (b"authorization", b"")], {}),
+        ([*ASKS, OPTIONS, (b"x-auth-token", b"")], {}),
+        ([*ASKS, OPTIONS, (b"cookie", b"a=b")], {}),
+        ([*ASKS, OPTIONS], {"asking": OPEN}),
+    ],
+)
+def test_what_is_not_quite_a_preflight_needs_a_token(
+    headers: list[tuple[bytes, bytes]], options: dict[str, Any]
+) -> None:
+    """Another method, one that is not believed, half of it, anything like a credential, or off."""
+    assert Missing.NONE == ask(*headers, **{"asking": LETTING, **options})
+
+
+def test_a_preflight_with_a_token_is_a_use_of_it() -> None:
+    """A token is never passed over: it counts, good or bad."""
+    asked = ask(*ASKS, OPTIONS, asking=LETTING, query=b"token=abc")
+
+    assert isinstance(asked, Question)
+    assert (b"abc", False) == (asked.token, asked.write)
+
+
+def test_an_address_of_the_peer_s_own_is_private() -> None:
+    """No header names it, so no shared cache can tell one client from another."""
+    named = (b"x-forwarded-for", b"192.0.2.7")
+    asked = [ask((b"x-auth-token", TOKEN), named, peer=peer) for peer in (PROXY, STRANGER)]
+
+    assert [False, True] == [isinstance(each, Question) and each.private for each in asked]
 
 
 header_names = st.sampled_from(

@@ -1,61 +1,58 @@
 """Which client certificate stands behind a request: TLS says so, or a trusted proxy. Pure.
 
-A name here is the common name of a verified certificate's subject. Whoever is in doubt, because
-a subject has none, has two, or cannot be read, has no name.
+A certificate goes by its whole subject as it is told, and by the common name in it, where there is
+exactly one and the subject can be read.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-
-from starlette.types import Scope
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from service.core.address import Trust, pack
 
 # One attribute of a subject (RFC 4514 §3): a type, and its value up to what ends it. An escaped
-# character is two or three long; a value in quotes is how RFC 2253's predecessors wrote it.
+# character is two or three long; a value in quotes is how RFC 1779 wrote it.
 _ATTRIBUTE = re.compile(
     r"""[ ]*([A-Za-z][A-Za-z0-9-]*|[0-9]+(?:\.[0-9]+)*)[ ]*=[ ]*"""
-    r"""("(?:[^"\\]|\\.)*"|(?:[^"\\,+;<>]|\\.)*)[ ]*([,+;]|\Z)""",
+    r"""("(?:[^"\\]|\\.)*"|(?:[^"\\,+;<>]|\\.)*)[ ]*([,+]|\Z)""",
     re.DOTALL,
 )
 _ESCAPED = re.compile(rb"\\([0-9A-Fa-f]{2}|.)", re.DOTALL)
 _COMMON_NAME = frozenset(("cn", "commonname", "2.5.4.3"))
 
 
-def common_name(scope: Scope, *, header: str, trust: Trust) -> str | None:
-    """The name of the certificate that the client of *scope* has proved to hold; None without.
+def names_of(scope: Mapping[str, Any], *, header: str, trust: Trust) -> frozenset[str]:
+    """What the certificate goes by that the client of *scope* has proved to hold; empty without.
 
-    *header* is where a proxy of *trust* tells the subject, or its common name alone; empty means
+    *header* is where a proxy of *trust* tells the subject, or a common name alone; empty means
     that no proxy is asked. From such a proxy only the header counts: the certificate on the
     connection is then the proxy's own.
     """
     client = scope.get("client")
     if header and client and pack(client[0]) in trust:
-        return _from_header(scope, header.encode("latin-1"))
-    shown = scope.get("extensions", {}).get("tls", {}).get("client_cert_name")
-    return name_in(shown) if shown else None
+        told = _from_header(scope, header.lower().encode("latin-1"))
+    else:
+        told = scope.get("extensions", {}).get("tls", {}).get("client_cert_name") or ""
+    return frozenset((told, common_name(told))) - {""}
 
 
-def name_in(subject: str) -> str | None:
-    """The one common name in *subject*, a text as RFC 4514 has it; None for any other number."""
+def common_name(subject: str) -> str:
+    """The one common name in *subject*, a text as RFC 4514 has it; empty for any other number."""
     try:
         found = [_plain(value) for kind, value in _attributes(subject) if kind in _COMMON_NAME]
     except ValueError:
-        return None
-    return found[0] if len(found) == 1 and found[0] else None
+        return ""
+    return found[0] if len(found) == 1 else ""
 
 
-def _from_header(scope: Scope, header: bytes) -> str | None:
+def _from_header(scope: Mapping[str, Any], header: bytes) -> str:
     values = [value for name, value in scope["headers"] if name == header]
-    if len(values) != 1:
-        return None
     try:
-        told = values[0].decode().strip(" \t")
+        return values[0].decode().strip(" \t") if len(values) == 1 else ""
     except UnicodeDecodeError:
-        return None
-    return name_in(told) if "=" in told else told or None
+        return ""
 
 
 def _attributes(subject: str) -> Iterator[tuple[str, str]]:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from service.core.address import Trust
 from service.tls import distinguished_name
-from service.wire.certificate import common_name, name_in
+from service.wire.certificate import common_name, names_of
 
 TRUST = Trust([ip_network("10.0.0.0/8")])
 HEADER = "x-client-dn"
@@ -44,7 +44,8 @@ def said(*values: bytes) -> list[tuple[bytes, bytes]]:
         ("OU=b+CN=a", "a"),
         ("cn=a", "a"),
         ("2.5.4.3=a", "a"),
-        ("commonName = a ; O = b", "a"),
+        ("commonName = a , O = b", "a"),
+        ("CN=a;O=b", ""),
         (r"CN=a\,CN\=b", "a,CN=b"),
         (r"CN=a\2CCN=b", "a,CN=b"),
         (r"O=a\,CN=evil,CN=b", "b"),
@@ -54,25 +55,25 @@ def said(*values: bytes) -> list[tuple[bytes, bytes]]:
         (r"CN=\ a\ ", " a "),
         (r"CN=a\\ ", "a\\"),
         (r"CN=\#a", "#a"),
-        ("O=a", None),
-        ("CN=a,CN=b", None),
-        ("CN=a+CN=a", None),
-        ("CN=", None),
-        ("CN=a,", None),
-        ("CN=a,b", None),
-        ("CN=a\\", None),
-        ('CN="a', None),
-        ("CN=#0c0161", None),
-        (r"CN=\FF", None),
-        ("CN=a<b", None),
-        ("/O=b/CN=a", None),
-        ("/CN=a", None),
-        ("", None),
+        ("O=a", ""),
+        ("CN=a,CN=b", ""),
+        ("CN=a+CN=a", ""),
+        ("CN=", ""),
+        ("CN=a,", ""),
+        ("CN=a,b", ""),
+        ("CN=a\\", ""),
+        ('CN="a', ""),
+        ("CN=#0c0161", ""),
+        (r"CN=\FF", ""),
+        ("CN=a<b", ""),
+        ("/O=b/CN=a", ""),
+        ("/CN=a", ""),
+        ("", ""),
     ],
 )
-def test_the_name_is_the_one_common_name_of_a_subject(subject: str, name: str | None) -> None:
+def test_the_name_is_the_one_common_name_of_a_subject(subject: str, name: str) -> None:
     """A text that is not clear names nobody."""
-    assert name == name_in(subject)
+    assert name == common_name(subject)
 
 
 PRINTED = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), min_size=1, max_size=20)
@@ -90,9 +91,9 @@ SUBJECTS = st.lists(st.lists(PAIRS, min_size=1, max_size=2), min_size=1, max_siz
 def test_what_tls_writes_is_read_as_it_was_meant(subject: list[list[tuple[str, str]]]) -> None:
     """No value, whatever is in it, can pass for another attribute."""
     names = [value for part in subject for kind, value in part if kind == "commonName"]
-    expected = names[0] if len(names) == 1 else None
+    expected = names[0] if len(names) == 1 else ""
 
-    assert expected == name_in(distinguished_name(subject))
+    assert expected == common_name(distinguished_name(subject))
 
 
 @given(values=st.lists(PRINTED, min_size=1, max_size=3))
@@ -102,42 +103,50 @@ def test_what_another_library_writes_is_read_as_it_was_meant(values: list[str]) 
     attributes = [x509.NameAttribute(NameOID.COMMON_NAME, name)]
     attributes += [x509.NameAttribute(NameOID.ORGANIZATION_NAME, other) for other in others]
 
-    assert name == name_in(x509.Name(attributes).rfc4514_string())
+    assert name == common_name(x509.Name(attributes).rfc4514_string())
 
 
 @given(text=st.text())
 def test_no_text_is_an_error(text: str) -> None:
     """Whoever writes nonsense is nobody."""
-    found = name_in(text)
-
-    assert found is None or found
+    assert isinstance(common_name(text), str)
 
 
 def test_the_certificate_on_the_connection_counts() -> None:
     """As the server puts it into the extension."""
     request = scope("192.0.2.1", shown="CN=a,O=b")
 
-    assert "a" == common_name(request, header="", trust=TRUST)
-    assert "a" == common_name(request, header=HEADER, trust=TRUST)
+    assert {"a", "CN=a,O=b"} == names_of(request, header="", trust=TRUST)
+    assert {"a", "CN=a,O=b"} == names_of(request, header=HEADER, trust=TRUST)
 
 
 def test_without_certificate_there_is_no_name() -> None:
-    """Plain HTTP, and TLS without a certificate."""
+    """Plain HTTP, TLS without a certificate, and a certificate without a subject."""
     bare = {"type": "http", "client": ("192.0.2.1", 1), "headers": []}
     without = scope("192.0.2.1") | {"extensions": {"tls": {"client_cert_name": None}}}
+    blank = scope("192.0.2.1", shown="")
 
-    assert [None, None] == [common_name(each, header="", trust=TRUST) for each in (bare, without)]
+    assert [frozenset()] * 3 == [
+        names_of(each, header="", trust=TRUST) for each in (bare, without, blank)
+    ]
 
 
 @pytest.mark.parametrize(
-    ("value", "name"),
-    [(b"CN=a,O=b", "a"), (b" a ", "a"), (b"CN=\xc3\xa9", "é"), (b"", None), (b"\xff", None)],
+    ("value", "names"),
+    [
+        (b"CN=a,O=b", {"a", "CN=a,O=b"}),
+        (b" a ", {"a"}),
+        (b"CN=\xc3\xa9", {"é", "CN=é"}),
+        (b"/O=b/CN=a", {"/O=b/CN=a"}),
+        (b"", set()),
+        (b"\xff", set()),
+    ],
 )
-def test_a_trusted_proxy_tells_subject_or_name(value: bytes, name: str | None) -> None:
-    """In the header that is configured, and in no other."""
+def test_a_trusted_proxy_tells_subject_or_name(value: bytes, names: set[str]) -> None:
+    """In the header that is configured, however it is spelled, and in no other."""
     request = scope("10.0.0.1", *said(value), (b"x-other", b"CN=other"))
 
-    assert name == common_name(request, header=HEADER, trust=TRUST)
+    assert names == names_of(request, header="X-Client-DN", trust=TRUST)
 
 
 def test_nobody_else_is_believed() -> None:
@@ -146,27 +155,27 @@ def test_nobody_else_is_believed() -> None:
     other = scope("192.0.2.1", *said(b"CN=api"), shown="CN=a")
     local = scope("192.0.2.1", *said(b"CN=api")) | {"client": None}
 
-    assert [None, "a", None] == [
-        common_name(each, header=HEADER, trust=TRUST) for each in (stranger, other, local)
+    assert [set(), {"a", "CN=a"}, set()] == [
+        names_of(each, header=HEADER, trust=TRUST) for each in (stranger, other, local)
     ]
 
 
 def test_a_header_that_is_not_configured_says_nothing() -> None:
-    """Not even from a proxy; what is shown on the connection then counts."""
+    """Not even from a proxy."""
     request = scope("10.0.0.1", *said(b"CN=api"))
 
-    assert None is common_name(request, header="", trust=TRUST)
+    assert set() == names_of(request, header="", trust=TRUST)
 
 
 def test_a_proxy_that_tells_two_subjects_tells_none() -> None:
     """One of them may be the client's own invention."""
     request = scope("10.0.0.1", *said(b"CN=a", b"CN=a"))
 
-    assert None is common_name(request, header=HEADER, trust=TRUST)
+    assert set() == names_of(request, header=HEADER, trust=TRUST)
 
 
 def test_the_proxys_own_certificate_is_never_its_clients() -> None:
     """Where a proxy is asked, its silence means that there was no certificate."""
     request = scope("10.0.0.1", shown="CN=proxy")
 
-    assert None is common_name(request, header=HEADER, trust=TRUST)
+    assert set() == names_of(request, header=HEADER, trust=TRUST)

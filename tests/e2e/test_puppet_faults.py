@@ -22,7 +22,8 @@ CURRENT = f"{BASE}/v1/users/current"
 CHECK = f"{BASE}/v2/auth/token/authenticate"
 REVOKE = f"{BASE}/v2/tokens"
 COMMAND = f"{BASE}/v1/command/users"
-PROMISE_S = 0.3
+PROMISE_S = 1.0
+"""How long an outage takes to be told at most, on a machine that others use too."""
 DURABLE = {"appendonly": "yes", "appendfsync": "always"}
 
 

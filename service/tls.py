@@ -67,7 +67,7 @@ class Tls:
         self._load_pair(made)
         made.verify_mode = _VERIFY[self.client_certs]
         if self.client_certs != "none":
-            _load_certificates(made, "server.ssl_ca", self.ca)
+            self._load_authorities(made)
         return made
 
     def renew(self, live: ssl.SSLContext) -> None:
@@ -89,9 +89,14 @@ class Tls:
         found = {"server.ssl_certfile": min(map(_end, own))}
         if self.client_certs != "none":
             believed = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-            _load_certificates(believed, "server.ssl_ca", self.ca)
-            found |= {"server.ssl_ca": min(map(_end, believed.get_ca_certs()), default=0)}
+            self._load_authorities(believed)
+            found |= {"server.ssl_ca": min(map(_end, believed.get_ca_certs()))}
         return found
+
+    def _load_authorities(self, context: ssl.SSLContext) -> None:
+        _load_certificates(context, "server.ssl_ca", self.ca)
+        if not context.get_ca_certs():
+            raise ConfigError(f"server.ssl_ca: {self.ca} holds no certificate of a CA")
 
     def _load_pair(self, context: ssl.SSLContext) -> None:
         _load_certificates(

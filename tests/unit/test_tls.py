@@ -117,6 +117,13 @@ def test_a_file_without_a_certificate_is_told_so(pair: Pair, tmp_path: Path) -> 
     assert "server.ssl_ca: " in fault(tls_of(pair, ca=str(empty), client_certs="required"))
 
 
+def test_a_ca_that_is_none_is_told_so(pair: Pair) -> None:
+    """With the server's own certificate there no client would ever be believed."""
+    line = fault(tls_of(pair, ca=str(pair.certificate), client_certs="optional"))
+
+    assert f"server.ssl_ca: {pair.certificate} holds no certificate of a CA" == line
+
+
 def test_a_key_that_is_not_the_certificates_is_told_so(pair: Pair, authority: Authority) -> None:
     """The line names both files."""
     other = authority.server("other")

@@ -310,7 +310,7 @@ def test_a_full_redis_makes_no_token_and_revokes_all_the_same(
 def test_no_token_and_no_password_is_in_the_log(server: Server) -> None:
     """Not of a URL, not of a body, not of what failed, at any level."""
     secret = "hunter2-Zaphod-4711"
-    node = Node(server.url, {**PROMPT, "TOKENHOUSE_LOG__LEVEL": "debug"})
+    node = Node(server.url, {"TOKENHOUSE_LOG__LEVEL": "debug"})
     try:
         token = token_of(node, label="ws")
         garbage = "0" + "Zaphod" * 7 + "Z"

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import os
 import zlib
@@ -29,6 +30,8 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from service.config import load
+from service.dialects.puppet.shape import sid
+from service.house import build
 from service.ops.openapi import document
 from tests.conftest import or_skip
 from tests.e2e.conftest import PASSWORD, prepare
@@ -57,7 +60,7 @@ GOOD: dict[str, Any] = {
     "allowed_ips": ["127.0.0.0/8", "2001:db8::/32"],
 }
 """What a document cannot say: who there is, which moments lie ahead, where bits end."""
-SUPERUSER, USER = "root", "alice"
+SUPERUSER, USER, VICTIM = "root", "alice", "carol"
 
 # Guesses are what is sent here, and a node that refuses all but the first ten learns us nothing.
 OLDER = {"TOKENHOUSE_LOGIN__ATTEMPTS": "0"}
@@ -96,10 +99,14 @@ def schema_of(name: str) -> Any:
 
 @dataclass
 class World:
-    """A node with two users, each with tokens; *held* is what is sent again and again."""
+    """A node with two users, each with tokens; *held* is what is sent again and again.
+
+    *victim* is the id that Puppet's paths have for a third one.
+    """
 
     node: Node
     server: Server
+    victim: str
     held: list[str] = field(default_factory=list)
 
     def token(self, user: str = USER, **wishes: object) -> tuple[int, str]:
@@ -132,6 +139,9 @@ class World:
         """Make three of four cases such about a token, a user or a login that exists."""
         if lot % 4 == 0:
             return
+        if case.operation.tags == ["puppet"]:
+            self._aim_puppet(case)
+            return
         if "id" in case.path_parameters:
             case.path_parameters["id"] = self._target(case, lot // 4)
         said = case.body if isinstance(case.body, list) else [case.body]
@@ -141,6 +151,25 @@ class World:
                 entry |= {"username": USER, "password": PASSWORD}
             if "id" in entry and entry is said[0]:
                 entry["id"] = self._target(case, lot // 4)
+
+    def _aim_puppet(self, case: Case) -> None:
+        """Name tokens, users and passwords that are there; who is revoked here is used nowhere."""
+        there = {
+            "login": USER,
+            "password": PASSWORD,
+            "current_password": PASSWORD,
+            "user_id": self.victim,
+        }
+        if isinstance(case.body, dict):
+            case.body |= {name: value for name, value in there.items() if name in case.body}
+            if "token" in case.body:
+                case.body["token"] = self.held[-1]
+            if "revoke_tokens" in case.body:
+                case.body["revoke_tokens"] = [self.token()[1]]
+        if "sid" in case.path_parameters:
+            case.path_parameters["sid"] = self.victim
+        if "token" in case.path_parameters:
+            case.path_parameters["token"] = self.token()[1]
 
     def _target(self, case: Case, lot: int) -> int | str:
         """The id of a user, or of a token made for this case."""
@@ -152,14 +181,25 @@ class World:
         """One of the tokens held, or a new one where it will not last, or what *case* has."""
         if lot % 8 == 0:
             return {}
-        key = self.token()[1] if case.method == "DELETE" else self.held[lot % len(self.held)]
-        return {"Authorization": f"Token {key}"}
+        puppet = case.operation.tags == ["puppet"]
+        fresh = case.method == "DELETE" and not puppet
+        key = self.token()[1] if fresh else self.held[lot % len(self.held)]
+        return {"X-Authentication": key} if puppet else {"Authorization": f"Token {key}"}
+
+
+async def sid_of(store: str, name: str) -> str:
+    """The id that Puppet's paths have for the user *name*."""
+    house = build(load(env=environment(store)))
+    try:
+        return sid(await house.users.get(name), await house.tokens.born())
+    finally:
+        await house.aclose()
 
 
 def world_of(settings: Mapping[str, str]) -> Iterator[World]:
     """A node with *settings* on a Redis of its own, until the tests of this process end."""
     server = or_skip(lambda: Server(NEWEST))
-    prepare(server.url, USER)
+    prepare(server.url, USER, VICTIM)
     tokenhouse(
         "user",
         "add",
@@ -170,7 +210,7 @@ def world_of(settings: Mapping[str, str]) -> Iterator[World]:
         stdin=PASSWORD,
     )
     node = Node(server.url, settings)
-    made = World(node, server)
+    made = World(node, server, asyncio.run(sid_of(server.url, VICTIM)))
     full = [made.token(user)[1] for user in (SUPERUSER, USER, USER)]
     made.held = [*full, made.token(write_enabled=False)[1]]
     yield made

@@ -10,7 +10,8 @@ import pytest
 
 from tests.e2e.conftest import PASSWORD
 from tests.e2e.gateways.conftest import Front
-from tests.e2e.gateways.world import AGENT, HOME
+from tests.e2e.gateways.gateways import PLANS
+from tests.e2e.gateways.world import AGENT, HOME, Client
 from tests.servers import wait_until
 
 IDENTITY = ("x-auth-user", "x-auth-token-id", "x-auth-policy", "x-auth-scopes", "x-auth-expires-in")
@@ -140,6 +141,20 @@ def test_a_read_only_token_can_read(front: Front, method: str) -> None:
     assert method == "HEAD" or ["read"] == asked.got("x-auth-scopes")
 
 
+@pytest.mark.parametrize("name", ["Authorization", "X-Auth-Token", "X-Authentication"])
+def test_of_two_tokens_none_gets_through_unasked(front: Front, name: str) -> None:
+    """They are refused, or the application gets the one alone that was asked about."""
+    scheme = "Bearer " if name == "Authorization" else ""
+    good, other = f"{scheme}{front.fate('never ends')}", f"{scheme}other"
+    for values in ([good, other], [other, good]):
+        headers = [(name, value) for value in values]
+        answer = front.home.http.request("GET", "/app", headers=headers)
+        if answer.status_code == 200:
+            assert [good] == answer.json()["headers"][name.lower()]
+        else:
+            assert answer.status_code in (400, 401)
+
+
 def test_every_method_gets_through_with_its_body(front: Front) -> None:
     """The gate is asked without the body, the application gets all of it: one megabyte."""
     for method in ("POST", "PUT", "PATCH", "DELETE"):
@@ -254,8 +269,10 @@ def test_the_token_service_is_open_through_the_gateway(front: Front) -> None:
 def test_too_many_is_passed_on(front: Front) -> None:
     """429 of the token service, of the application and of the gate, each with its Retry-After."""
     body = {"username": f"guessed-{front.gateway.name}", "password": "wrong"}
-    for _ in range(4):
-        tried = front.elsewhere.http.post("/api/v2/authtoken/", json=body)
+    guesser = Client(front.gateway.url, f"127.0.0.{10 + list(PLANS).index(front.gateway.name)}")
+    with guesser.http:
+        for _ in range(4):
+            tried = guesser.http.post("/api/v2/authtoken/", json=body)
     limited = front.home.ask(front.token, path="/status/429")
     canned = b"HTTP/1.1 429 Too Many\r\nretry-after: 17\r\ncontent-length: 0\r\n\r\n"
     with front.world.way.answering(canned):

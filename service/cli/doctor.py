@@ -59,9 +59,26 @@ def of_config(config: Config) -> Iterator[Finding]:
     if config.login.puppet_lockout == "revoke":
         text = "revoke: whoever knows a name can have its user and every token revoked by guessing"
         yield Finding("warn", "login.puppet_lockout", text)
+    yield from _of_allowlist(config)
     proxies = ", ".join(map(str, config.server.trusted_proxies))
     text = proxies or "none: a client's address is that of its connection"
     yield Finding("ok", "server.trusted_proxies", text)
+
+
+def _of_allowlist(config: Config) -> Iterator[Finding]:
+    """Whether those on Puppet's list can show their certificates at all."""
+    puppet, server = config.dialects.puppet, config.server
+    if not puppet.cert_allowlist:
+        return
+    key, count = "dialects.puppet.cert_allowlist", len(puppet.cert_allowlist)
+    if puppet.cert_header and not server.trusted_proxies:
+        text = "cert_header is believed from server.trusted_proxies alone, and there are none"
+        yield Finding("warn", key, text)
+    elif server.client_certs == "none" and not puppet.cert_header:
+        text = "nobody can show a certificate: server.client_certs is none, cert_header is empty"
+        yield Finding("warn", key, text)
+    else:
+        yield Finding("ok", key, f"{count} may do everything, as api_user")
 
 
 def of_store(config: Config) -> list[Finding]:

@@ -11,7 +11,7 @@ import click
 
 from service.cli import logs
 from service.cli.certificates import of_certificates, tls_of
-from service.cli.doctor import of_store
+from service.cli.doctor import of_config, of_store
 from service.cli.options import FAULTY, loaded, named_file, stop
 from service.config import Config, knobs
 from service.config.layers import FILE_VARIABLE
@@ -87,7 +87,8 @@ def announce(config: Config) -> None:
     """Log what is served, and loudly what is wrong with it; nothing of it is fatal."""
     log.info("store: %s", knobs()["store.url"].kind.show(config.store.url))
     log.info("dialects: %s", ", ".join(config.dialects.enabled))
-    findings = list(of_certificates(config))
+    findings = [each for each in of_config(config) if each.level != "ok"]
+    findings += of_certificates(config)
     if config.in_memory:
         log.warning("THE STORE IS IN THIS PROCESS: nothing survives a restart, no user, no token")
     else:

@@ -99,6 +99,28 @@ def test_a_lock_out_that_revokes_is_a_warning(
     assert "warn login.puppet_lockout: revoke: whoever knows a name" in terminal.ok("doctor")
 
 
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({}, "warn {}: nobody can show a certificate: "),
+        ({"DIALECTS__PUPPET__CERT_HEADER": "x-dn"}, "warn {}: cert_header is believed from "),
+        (
+            {"DIALECTS__PUPPET__CERT_HEADER": "x-dn", "SERVER__TRUSTED_PROXIES": "10.0.0.1"},
+            "ok   {}: 2 may do everything, as api_user\n",
+        ),
+    ],
+)
+def test_a_list_of_certificates_must_be_of_use(
+    terminal: Any, monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], said: str
+) -> None:
+    """Where nobody can show one, the list was written in vain."""
+    monkeypatch.setenv("TOKENHOUSE_DIALECTS__PUPPET__CERT_ALLOWLIST", "a.example,b.example")
+    for name, value in settings.items():
+        monkeypatch.setenv(f"TOKENHOUSE_{name}", value)
+
+    assert said.format("dialects.puppet.cert_allowlist") in terminal.ok("doctor")
+
+
 def test_json_has_every_finding(run: Any) -> None:
     """The same findings as in text, with the same exit status."""
     result = run("doctor", "--json")

@@ -143,6 +143,18 @@ def test_the_embedded_store_is_announced_loudly(terminal: Any, served: dict[str,
     assert "" == result.stdout
 
 
+def test_what_is_unwise_is_said_before_it_is_served(
+    terminal: Any, served: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And served all the same."""
+    monkeypatch.setenv("TOKENHOUSE_LOGIN__PUPPET_LOCKOUT", "revoke")
+
+    result = terminal("serve")
+
+    (line,) = [text for level, text in said(result.stderr) if text.startswith("login.")]
+    assert line.startswith("login.puppet_lockout: revoke: ")
+
+
 def test_a_shared_store_is_examined_first(
     run: Any, served: dict[str, Any], redis_server: Server
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import pytest
 
 from tests.conftest import ServerFactory
 from tests.e2e.conftest import PASSWORD, Pair, gate, prepare
+from tests.e2e.test_secrets import Monitor, everything
 from tests.nodes import PROMPT, Node, tokenhouse
 from tests.servers import Server
 
@@ -336,3 +338,28 @@ def test_no_token_and_no_password_is_in_the_log(server: Server) -> None:
     assert "no answer to GET of current user" in node.log
     for needle in (token, token[:20], "Zaphod", "4711", PASSWORD, "token="):
         assert needle not in node.log
+
+
+def test_no_token_is_in_redis_not_even_one_with_a_label(server: Server) -> None:
+    """It can be shown again, and stands nowhere: not as text, and not as the bytes it spells."""
+    monitor = Monitor(server)
+    node = Node(server.url)
+    try:
+        token = token_of(node, label="ws")
+        assert token == token_of(node, label="ws")
+        other = node.http.post(f"{BASE}/v1/tokens", headers=by(token)).json()["token"]
+        for each in (token, other):
+            assert 200 == node.http.post(CHECK, json={"token": each}).status_code
+            assert 200 == node.http.get(CURRENT, params={"token": each}).status_code
+        named = {"revoke_tokens": [other]}
+        assert 204 == node.http.request("DELETE", REVOKE, headers=by(token), json=named).status_code
+    finally:
+        node.stop()
+    hay = everything(server) + monitor.stop()
+
+    assert len(hay) > 1000
+    for each in (token, other):
+        raw = base64.urlsafe_b64decode(each[1:] + "=")
+        for needle in (each.encode(), each[5:].encode(), raw, repr(raw[2:])[2:-1].encode()):
+            assert needle not in hay
+    assert PASSWORD.encode() not in hay

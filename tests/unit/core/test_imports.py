@@ -317,3 +317,19 @@ async def test_no_text_is_in_the_store(rig: Rig) -> None:
 
     assert KEY not in everything
     assert KEY[:20] not in everything
+
+
+@pytest.mark.parametrize("text", ["", KEY])
+async def test_a_token_tells_whose_it_is_or_was(rig: Rig, text: str) -> None:
+    """Dead or alive, made here or elsewhere, while it is kept; afterwards nobody knows."""
+    issued = await rig.tokens.issue(wish("alice", NETBOX, text=text))
+    raw = issued.text.encode()
+    token = await rig.tokens.get(issued.token_id)
+
+    assert "alice" == await rig.tokens.owner_of(raw)
+    await rig.users.revoke("alice")
+    await rig.tokens.settle()
+    assert "alice" == await rig.tokens.owner_of(raw)
+    await rig.run(b"DEL", rig.made(token).key)
+    assert await rig.tokens.owner_of(raw) is None
+    assert await rig.tokens.owner_of(b"nothing") is None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from service.dialects.puppet import texts
-from tests.unit.dialects.puppet.maker import LOGIN, Puppet, puppet, refused
+from tests.unit.dialects.puppet.maker import CHECK, LOGIN, Puppet, puppet, refused
 
 BOB = {"login": "bob", "password": "secret"}
 
@@ -32,11 +33,14 @@ YEAR = 365 * 86_400
     ],
 )
 async def test_a_lifetime_is_exact(house: Puppet, anybody: Any, lifetime: object, seconds: int):
-    """From its creation on, to the millisecond."""
+    """From its creation on, to the millisecond; on the wire to the second."""
     answer = await anybody.post(LOGIN, json={**BOB, "lifetime": lifetime})
 
     token = await house.record(answer.json()["token"])
     assert seconds * 1000 == token.expires_ms - token.created_ms
+    told = (await anybody.post(CHECK, json=answer.json())).json()
+    life = datetime.fromisoformat(told["expiration"]) - datetime.fromisoformat(told["creation"])
+    assert timedelta(seconds=seconds) == life
 
 
 @pytest.mark.parametrize(

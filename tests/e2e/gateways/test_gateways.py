@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import signal
 import socket
+import time
 from contextlib import closing
 
 import pytest
@@ -27,6 +29,9 @@ NO_CREDENTIAL = 'Bearer realm="tokenhouse"'
 INVALID = NO_CREDENTIAL + ', error="invalid_token"'
 GATE_GONE = {"nginx": 503, "haproxy": 503, "caddy": 502, "envoy": 503}
 """What clients get when nobody listens where the gate should (each README says so)."""
+GATE_HANGS = {**GATE_GONE, "caddy": 504}
+PLAIN = {"nginx": 200, "haproxy": 200, "caddy": 200, "envoy": 426}
+"""What a client of HTTP/1.0 gets; Envoy wants HTTP/1.1."""
 
 
 def test_a_good_token_passes_with_its_owner(front: Front) -> None:
@@ -202,6 +207,11 @@ def test_a_websocket_is_opened_for_a_good_token_only(front: Front) -> None:
     assert good.endswith(b"user kate\nhello\n")
 
 
+def connect_from_home(front: Front) -> socket.socket:
+    """A new connection to the gateway."""
+    return socket.create_connection(("127.0.0.1", front.gateway.port), 20, (HOME, 0))
+
+
 def websocket(front: Front, token: str) -> bytes:
     """What comes back of a handshake from home, and of a line sent behind it."""
     lines = (
@@ -209,8 +219,7 @@ def websocket(front: Front, token: str) -> bytes:
         "Connection: Upgrade", "Sec-WebSocket-Version: 13",
         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", f"Authorization: Bearer {token}", "", "",
     )  # fmt: skip
-    address = ("127.0.0.1", front.gateway.port)
-    with closing(socket.create_connection(address, 10, (HOME, 0))) as sock:
+    with closing(connect_from_home(front)) as sock:
         sock.sendall("\r\n".join(lines).encode())
         raw = b""
         while b"\r\n\r\n" not in raw or (b" 101 " in raw[:20] and b"kate\n" not in raw):
@@ -224,13 +233,12 @@ def websocket(front: Front, token: str) -> bytes:
 
 def test_a_thousand_requests_need_a_handful_of_connections(front: Front) -> None:
     """Eight clients at a time; the gateway keeps its connections to the gate."""
-    front.world.way.reset()
     request = (
         f"GET /app HTTP/1.1\r\nHost: a\r\nUser-Agent: {AGENT}\r\n"
         f"Authorization: Bearer {front.token}\r\n\r\n"
     ).encode()
-    address = ("127.0.0.1", front.gateway.port)
-    socks = [socket.create_connection(address, 20, (HOME, 0)) for _ in range(8)]
+    front.world.way.reset()
+    socks = [connect_from_home(front) for _ in range(8)]
     for _ in range(125):
         for sock in socks:
             sock.sendall(request)
@@ -320,11 +328,42 @@ def test_a_gate_that_is_gone_is_an_outage(front: Front) -> None:
     wait_until(lambda: front.home.ask(front.token).status == 200, "passing again")
 
 
+def test_a_gate_that_hangs_is_an_outage(front: Front) -> None:
+    """Nobody waits for it for long."""
+    token, gate = front.token, front.world.node.process
+    gate.send_signal(signal.SIGSTOP)
+    began = time.monotonic()
+    try:
+        asked = front.home.ask(token)
+    finally:
+        took = time.monotonic() - began
+        gate.send_signal(signal.SIGCONT)
+
+    assert GATE_HANGS[front.gateway.name] == asked.status
+    assert 1 < took < 6
+    assert "www-authenticate" not in asked.headers
+    wait_until(lambda: front.home.ask(token).status == 200, "passing again")
+
+
+def test_an_old_client_without_a_host_is_asked_about_too(front: Front) -> None:
+    """HTTP/1.0 needs no Host, and the gate gets one from the gateway."""
+    lines = f"User-Agent: {AGENT}\r\nAuthorization: Bearer"
+    said = []
+    for token in (front.token, "wrong"):
+        with closing(connect_from_home(front)) as sock:
+            sock.sendall(f"GET /app HTTP/1.0\r\n{lines} {token}\r\n\r\n".encode())
+            said.append(int(sock.recv(65536).split(b" ")[1]))
+
+    assert PLAIN[front.gateway.name] == said[0]
+    assert said[1] == (401 if said[0] == 200 else said[0])
+
+
 def test_the_gate_is_told_no_more_than_it_needs(front: Front) -> None:
     """No cookie, no body, no query and no invention of the client reaches it."""
+    token = front.token
     front.world.way.reset()
     headers = {"cookie": "session=1", "x-custom": "custom", "x-forwarded-uri": "/forged"}
-    front.home.ask(front.token, method="POST", headers=headers, content=b"body-" * 9)
+    front.home.ask(token, method="POST", headers=headers, content=b"body-" * 9)
     (head,) = front.world.way.heads
 
     assert b"session=1" not in head

@@ -8,6 +8,7 @@ import hashlib
 import json
 import selectors
 import socket
+import sys
 import threading
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -27,8 +28,7 @@ class Application:
 
     def __init__(self) -> None:
         self.requests = 0
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _echo(self))
-        self._server.daemon_threads = True
+        self._server = _Quiet(("127.0.0.1", 0), _echo(self))
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
         self._thread.start()
         self.port: int = self._server.server_address[1]
@@ -38,6 +38,16 @@ class Application:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join(timeout=10)
+
+
+class _Quiet(ThreadingHTTPServer):
+    """Says nothing of a gateway that hangs up."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 def _echo(application: Application) -> type[BaseHTTPRequestHandler]:

@@ -89,8 +89,10 @@ class Records:
         for owner in dict.fromkeys(name for name, _ in places):
             entries = [entry for name, entry in places if name == owner]
             shard = shard_of(owner)
-            read = await self._read(shard, owner, entries, await self._state(shard, owner))
-            tokens.update({(owner, token.digest): token for token in read})
+            state = await self._state(shard, owner)
+            for start in range(0, len(entries), PAGE):
+                read = await self._read(shard, owner, entries[start : start + PAGE], state)
+                tokens.update({(owner, token.digest): token for token in read})
         keys = [(name, split_entry(entry)[0]) for name, entry in places]
         return [tokens[key] for key in keys if key in tokens]
 

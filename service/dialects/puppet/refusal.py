@@ -91,9 +91,10 @@ def _body(error: BadBody) -> Reply:
 
 
 def later(status: int, kind: str, msg: str, *, retry_after_s: int) -> Reply:
-    """A refusal that passes; *msg* takes the seconds."""
+    """A refusal that passes; *msg* takes for how long."""
     wait_s = max(1, retry_after_s)
-    return failure(status, kind, msg.format(wait_s), headers={"Retry-After": str(wait_s)})
+    told = f"{wait_s} second" if wait_s == 1 else f"{wait_s} seconds"
+    return failure(status, kind, msg.format(told), headers={"Retry-After": str(wait_s)})
 
 
 def echo(text: str) -> str:

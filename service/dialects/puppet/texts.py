@@ -47,7 +47,7 @@ NO_LOGIN = "Route requires authentication"
 FAILED = "User {} failed to login"
 API_CANNOT = "The api_user account cannot log in with a password."
 USER_IS_REVOKED = "This account has been revoked."
-LOCKED = "This account is locked after too many failed logins. Try again in {} seconds."
+LOCKED = "This account is locked after too many failed logins. Try again in {}."
 TOKEN_IS_REVOKED = "Authentication token has been revoked."  # noqa: S105 - about a token
 TOKEN_HAS_EXPIRED = "The provided token has expired."  # noqa: S105 - about a token
 TOKEN_IS_INVALID = "The provided token cannot be read as a token."  # noqa: S105 - about a token
@@ -66,8 +66,8 @@ NO_ADDRESS = (
     "server.client_ip_header."
 )
 FULL = "This user already has {} tokens. Revoke one of them first."
-BUSY = "Too many logins are waiting. Try again in {} seconds."
-AWAY = "Tokens cannot be checked at the moment. Try again in {} seconds."
+BUSY = "Too many logins are waiting. Try again in {}."
+AWAY = "Tokens cannot be checked at the moment. Try again in {}."
 BROKEN = "A server error has occurred."
 
 REFUSED: dict[Word, tuple[str, str]] = {

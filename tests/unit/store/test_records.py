@@ -84,6 +84,20 @@ async def test_a_name_leads_to_its_token(rig: Rig):
     assert await rig.records.by_name("alice", b"label:x") is None
 
 
+async def test_many_places_are_read_a_few_at_a_time(rig: Rig):
+    """In the order of the places, whatever fits into one round trip."""
+    await rig.owner("bob")
+    made = [await rig.make(("alice", "bob")[n % 2], NETBOX) for n in range(20)]
+    places = await rig.records.places(["bob", "alice"], "n")
+
+    for page in (1, 3, 10, 500):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("service.store.records.PAGE", page)
+            found = await rig.records.at(places)
+        assert [entry[:-1] for _, entry in places] == [token.digest for token in found]
+    assert {each.digest for each in made} == {token.digest for token in found}
+
+
 async def test_entries_without_a_record_are_left_out(rig: Rig):
     """An index entry whose token is gone, or became another's, shows nothing."""
     made = [await rig.make() for _ in range(3)]

@@ -25,7 +25,9 @@ async def test_too_many_guesses_read_like_a_lock_out_and_touch_nothing(house: Pu
 
     assert [(401, texts.UNAUTHENTICATED)] * 10 == found
     assert (401, texts.REVOKED_USER) == refused(right)
-    assert 1 <= int(right.headers["retry-after"]) <= 30
+    wait = right.headers["retry-after"]
+    assert 1 <= int(wait) <= 30
+    assert right.json()["msg"].endswith(f" Try again in {wait} seconds.")
     assert (await house.house.users.get("bob")).active
     assert [True, True] == [await house.passes(token) for token in tokens]
 

@@ -22,6 +22,7 @@ TRIES = 5
 """A lowered limit, a full house and a narrow window cost one each; two are left for a race."""
 TIDY = 8
 MARGIN = 16
+_USUAL = Trace.WHOLE  # an enum's attribute costs more than all the rest of a comparison
 _WORDS = {word.value.encode(): word for word in Word}
 WHOLE = 1 << 31  # as many entries as any index has
 BURY = 200
@@ -98,7 +99,7 @@ class Store:
 
         *address* is 16 bytes, empty when unknown; *agent* the digest of the user agent.
         """
-        spell = self.tail if trace is Trace.WHOLE else self._tails[trace]
+        spell = self.tail if trace is _USUAL else self._tails[trace]
         for _ in range(TRIES):
             if self._lane is not None:
                 seen = spell.seen(address, agent)

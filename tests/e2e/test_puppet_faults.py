@@ -363,3 +363,35 @@ def test_no_token_is_in_redis_not_even_one_with_a_label(server: Server) -> None:
         for needle in (each.encode(), each[5:].encode(), raw, repr(raw[2:])[2:-1].encode()):
             assert needle not in hay
     assert PASSWORD.encode() not in hay
+
+
+def test_what_is_no_use_leaves_no_trace(server: Server) -> None:
+    """A check, and a use without keep-alive, are not noted in Redis; any other use is."""
+    node = Node(server.url)
+    try:
+        token = token_of(node)
+        (key,) = server.cli("KEYS", "t:*")
+        quiet = by(f"{token}|no_keepalive")
+        asked = [
+            node.http.get(CURRENT, headers=quiet).status_code,
+            node.http.post(CHECK, json={"token": token}).status_code,
+        ]
+        untouched = server.cli("HGET", key, "l")
+        asked.append(node.http.get(CURRENT, headers=by(token)).status_code)
+        noted = server.cli("HGET", key, "l")
+    finally:
+        node.stop()
+
+    assert [200] * 3 == asked
+    assert untouched is None
+    assert 6 == len(noted)
+
+
+def test_what_is_refused_before_anybody_is_asked_is_in_the_envelope(pair: Pair) -> None:
+    """A head or a body that is too large, and nothing of it is said back."""
+    head = pair.a.http.get(CURRENT + "?token=" + "x" * 20_000)
+    body = pair.a.http.post(LOGIN, content=b"x" * 70_000)
+
+    assert (431, "request-header-too-large") == kind_of(head)
+    assert (413, "request-too-large") == kind_of(body)
+    assert "xxx" not in head.text + body.text

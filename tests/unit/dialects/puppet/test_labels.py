@@ -64,6 +64,31 @@ async def test_a_label_is_free_again_when_its_token_is_dead(house: Puppet, anybo
     assert (False, True) == (await house.passes(first), await house.passes(second))
 
 
+async def test_a_label_is_free_again_when_its_token_has_expired(house: Puppet, anybody: Any):
+    """The old one is still kept, and is not prolonged."""
+    old = await house.token(label="ws", end_ms=1_000_000_000_000)
+
+    new = (await anybody.post(LOGIN, json={**BOB, "label": "ws"})).json()["token"]
+
+    assert old != new
+    assert (False, True) == (await house.passes(old), await house.passes(new))
+
+
+async def test_a_label_is_free_again_when_its_user_was_revoked(house: Puppet, anybody: Any):
+    """Reinstated he gets a fresh token for it, whether the old one was tidied away or not."""
+    for tidied in (False, True):
+        old = (await anybody.post(LOGIN, json={**BOB, "label": "ws"})).json()["token"]
+        await house.house.users.owners.change("bob", {}, state="d", mark=True)
+        if tidied:
+            await house.house.tokens.store.bury_all("bob")
+        await house.house.users.enable("bob")
+
+        new = (await anybody.post(LOGIN, json={**BOB, "label": "ws"})).json()["token"]
+
+        assert old != new
+        assert (False, True) == (await house.passes(old), await house.passes(new))
+
+
 async def test_a_label_can_be_made_a_conflict():
     """As the documents can be read, too; with the right password only."""
     async with (

@@ -20,7 +20,8 @@ from service.gate.ground import Ground
 from service.gate.question import Asking, Questions
 from service.house import House, build
 from service.limits import Limits, plain
-from service.ops import openapi
+from service.ops import events, openapi
+from service.ops.events import Events
 from service.ops.health import Health
 from service.ops.welcome import local_url, welcome
 from service.wire.dialect import Dialect, Service
@@ -56,8 +57,17 @@ class App:
             reason_header=config.gate.reason_header,
             staleness_s=config.gate.staleness // 1000,
         )
-        self._gate = Gate(self.house.tokens, Questions(asking), answers)
+        questions = Questions(asking)
+        self._gate = Gate(self.house.tokens, questions, answers)
         self._health = Health(self.house.setup, lambda: self.draining)
+        self._events = Events(
+            self.house.tokens,
+            self.house.users,
+            self.house.announcer,
+            questions=questions,
+            answers=answers,
+            ending=lambda: self.draining,
+        )
         self._dialects = [_dialect(name) for name in config.dialects.enabled]
         self._owner = _root_owner(config)
         self._routes = routes(self._dialects, self._service(), self._owner)
@@ -83,6 +93,8 @@ class App:
             await self._gate(scope, receive, send)
         elif path in PROBES:
             await self._health(scope, receive, send)
+        elif path == events.PATH:
+            await self._events(scope, receive, send)
         elif path == openapi.PATH:
             await self._document(scope, receive, send)
         else:

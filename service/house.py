@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from service.config import Config
 from service.core.address import Trust
+from service.core.feed import Announcer
 from service.core.guard import Guard
 from service.core.logins import Logins
 from service.core.passwords import Passwords
@@ -15,6 +16,7 @@ from service.core.tokens import Tokens
 from service.core.users import Users
 from service.model import Policy
 from service.store.client import Client
+from service.store.feed import Feed
 from service.store.guard import GuardStore
 from service.store.keys import Keys
 from service.store.owners import Owners
@@ -33,6 +35,7 @@ class House:
     setup: Setup
     passwords: Passwords
     tokens: Tokens
+    announcer: Announcer
     users: Users
     logins: Logins
     trust: Trust
@@ -58,7 +61,10 @@ def build(config: Config) -> House:
         interval_ms=config.last_used.interval,
         wait_replicas=config.store.wait_replicas,
     )
-    tokens = Tokens(store, Records(client, keys, rules), Secrets(_secret_keys(config)))
+    announcer = Announcer(Feed(client, keys, config.feed.keep))
+    tokens = Tokens(
+        store, Records(client, keys, rules), Secrets(_secret_keys(config)), announcer=announcer
+    )
     owners = Owners(client, keys, "".join(policy.letter for policy in rules))
     passwords = _passwords(config)
     return House(
@@ -68,6 +74,7 @@ def build(config: Config) -> House:
         setup=Setup(client, keys),
         passwords=passwords,
         tokens=tokens,
+        announcer=announcer,
         users=Users(owners, tokens, passwords),
         logins=Logins(
             owners,

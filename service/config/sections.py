@@ -294,6 +294,14 @@ class OAuth(Section):
     )
 
 
+class Feed(Section):
+    """The feed of revocations, for whoever keeps verdicts."""
+
+    keep: Annotated[int, Whole(0, 10_000_000, "entries")] = knob(
+        100_000, "About how many revocations can be told again to whoever was away; 0 is no feed."
+    )
+
+
 class Log(Section):
     """What the node writes down."""
 
@@ -317,6 +325,7 @@ class Config(Section, BaseSettings):
     login: Login = Field(default_factory=Login)
     gate: Gate = Field(default_factory=Gate)
     oauth: OAuth = Field(default_factory=OAuth)
+    feed: Feed = Field(default_factory=Feed)
     log: Log = Field(default_factory=Log)
 
     @property

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from service.core.guard import Guard
+from service.core.making import PasswordChanged
 from service.core.passwords import Passwords, public_part
-from service.core.tokens import PasswordChanged, Tokens, Wish
+from service.core.tokens import Tokens, Wish
 from service.errors import (
     BadCredentials,
     BadName,

@@ -1,4 +1,4 @@
-"""What a wish makes of a token: its head, its name, its end, and what else is kept of it. Pure."""
+"""From a wish to what is kept of its token, and to what is said when it is made or not. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,21 @@ from typing import TYPE_CHECKING
 
 from service.core.address import prefix
 from service.core.secret import Form
-from service.model import NO_AGENT, Head, Level, Life, Network, Policy, Token
+from service.errors import KeyTaken, LabelTaken, NoSuchUser, TooManyTokens, UserDisabled
+from service.model import (
+    NO_AGENT,
+    Head,
+    Issued,
+    Level,
+    Life,
+    Network,
+    Policy,
+    Token,
+    Word,
+    token_id,
+)
+from service.store.issuing import Outcome
+from service.store.keys import shard_of
 from service.store.networks import pack_networks
 from service.store.records import pack_texts
 
@@ -17,6 +31,10 @@ if TYPE_CHECKING:
 
 FORMS = {"puppet": Form.BASE64, "oauth": Form.NATIVE}
 """Policies whose tokens are not 40 hex digits."""
+
+
+class PasswordChanged(Exception):
+    """The password or the user changed after the check: check again."""
 
 
 def form_of(wish: Wish) -> Form:
@@ -92,3 +110,33 @@ def texts_of(
     said = "[]" if networks == () else ""
     whole = {**texts, "description": description, "networks": said}
     return {b"m": pack_texts(whole), b"n": pack_networks(networks or ())}
+
+
+def issued_of(wish: Wish, outcome: Outcome, text: str) -> Issued:
+    """The token *text* that was made, or shown again, as *wish* asked."""
+    return Issued(
+        text=text,
+        token_id=token_id(outcome.counter, shard_of(wish.owner)),
+        created_ms=outcome.created_ms,
+        expires_ms=outcome.expires_ms,
+        reused=outcome.word is Word.REUSED,
+        replicas=outcome.replicas,
+    )
+
+
+_REFUSALS: Mapping[Word, type[Exception]] = {
+    Word.UNKNOWN: NoSuchUser,
+    Word.INACTIVE: UserDisabled,
+    Word.CONFLICT: LabelTaken,
+    Word.AGAIN: PasswordChanged,
+    Word.EXISTS: KeyTaken,
+}
+
+
+def refusal_of(wish: Wish, word: Word) -> Exception:
+    """What to raise when ``issue`` or ``import`` answers *word*."""
+    if word is Word.FULL:
+        return TooManyTokens(wish.policy.max_tokens)
+    if wish.text and word is Word.CONFLICT:
+        return KeyTaken(wish.owner)
+    return _REFUSALS[word](wish.owner)

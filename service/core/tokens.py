@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Coroutine, Mapping, Sequence
+from collections.abc import Collection, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
+from service.core.feed import Announcer, Revocation
 from service.core.making import (
     FORMS,
     age_ms,
@@ -15,18 +16,16 @@ from service.core.making import (
     fields_of,
     form_of,
     head_of,
+    issued_of,
     name_of,
+    refusal_of,
     texts_of,
 )
 from service.core.mismatches import Mismatches
 from service.core.secret import Form, Garbled, Secrets, digest_of, place_of, shard_of_text
 from service.errors import (
-    KeyTaken,
-    LabelTaken,
     NoSuchToken,
     NoSuchUser,
-    TooManyTokens,
-    UserDisabled,
 )
 from service.model import (
     NO_AGENT,
@@ -38,17 +37,12 @@ from service.model import (
     Verdict,
     Word,
     split_id,
-    token_id,
 )
 from service.store.imports import Foreign, Imports
 from service.store.issuing import NewToken, Outcome
 from service.store.keys import index_entry, shard_of
 from service.store.records import Records
 from service.store.store import Store
-
-
-class PasswordChanged(Exception):
-    """The password or the user changed after the check: check again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,10 +86,18 @@ UNSET = Unset.UNSET
 class Tokens:
     """Every operation on tokens; all of them may raise StoreDown."""
 
-    def __init__(self, store: Store, records: Records, secrets: Secrets) -> None:
+    def __init__(
+        self,
+        store: Store,
+        records: Records,
+        secrets: Secrets,
+        *,
+        announcer: Announcer | None = None,
+    ) -> None:
         self.store = store
         self.records = records
         self._secrets = secrets
+        self.announcer = announcer
         self.imports = Imports(store)
         self.mismatches = Mismatches()
         self._policies = {policy.name: policy for policy in store.policies.values()}
@@ -115,12 +117,12 @@ class Tokens:
         if outcome.word is Word.REUSED:
             known = self._recover(wish, outcome)
             if known is not None:
-                return _issued(wish, outcome, known)
+                return issued_of(wish, outcome, known)
             # Made with a key this node lacks: its holder keeps it, this login gets a new one.
             outcome = await self.store.issue(replace(new, conflict="replace"))
         if outcome.word is Word.ISSUED:
-            return _issued(wish, outcome, text)
-        raise _refusal(wish, outcome.word)
+            return issued_of(wish, outcome, text)
+        raise refusal_of(wish, outcome.word)
 
     def _prepare(self, wish: Wish) -> tuple[NewToken, str]:
         policy, shard = wish.policy, shard_of(wish.owner)
@@ -150,10 +152,10 @@ class Tokens:
         """Make the token whose text the client chose."""
         outcome = (await self.imports.many([self.foreign(wish)]))[0]
         if outcome.word is Word.ISSUED:
-            return _issued(wish, outcome, wish.text)
+            return issued_of(wish, outcome, wish.text)
         if outcome.word is Word.UNKNOWN:
             await self.store.check_born()
-        raise _refusal(wish, outcome.word)
+        raise refusal_of(wish, outcome.word)
 
     def foreign(
         self, wish: Wish, *, made_ms: int = 0, digest: bytes = b"", place: bytes = b""
@@ -241,10 +243,10 @@ class Tokens:
     async def revoke(self, text: bytes) -> bool:
         """Kill the token *text*; False when there is none or it is dead already."""
         try:
-            word, _ = await self.store.revoke(*place_of(text))
+            shard, digest = place_of(text)
         except Garbled:
             return False
-        return word is Word.OK
+        return await self._kill(shard, digest) is Word.OK
 
     async def revoke_id(self, number: int) -> None:
         """Kill the token with public number *number*. NoSuchToken."""
@@ -260,12 +262,32 @@ class Tokens:
 
     async def _revoke(self, token: Token) -> None:
         _, shard = split_id(token.token_id)
-        await self.store.revoke(shard, token.digest)
+        await self._kill(shard, token.digest)
+
+    async def _kill(self, shard: bytes, digest: bytes) -> Word:
+        killed = await self.store.revoke(shard, digest)
+        if killed.word is not Word.UNKNOWN:  # of one that is dead already, whoever killed it died
+            await self.tell(
+                Revocation(
+                    owner=killed.owner,
+                    reason="revoked",
+                    token_id=killed.token_id,
+                    label=killed.label,
+                )
+            )
+        return killed.word
+
+    async def tell(self, revocation: Revocation) -> None:
+        """Announce what was revoked, where somebody announces."""
+        if self.announcer is not None:
+            await self.announcer.tell(revocation)
 
     async def revoke_owner(self, owner: str) -> None:
         """Kill every token of *owner* with one write; tidying follows behind. NoSuchUser."""
-        if await self.store.revoke_owner(owner) is Word.UNKNOWN:
+        word, mark = await self.store.revoke_owner(owner)
+        if word is Word.UNKNOWN:
             raise NoSuchUser(owner)
+        await self.tell(Revocation(owner=owner, reason="revoked", mark=mark))
         self.tidy(owner)
 
     def tidy(self, owner: str) -> None:
@@ -351,31 +373,5 @@ class Tokens:
     async def settle(self) -> None:
         """Wait until nothing is left to do in the background."""
         await asyncio.gather(*self._background, return_exceptions=True)
-
-
-def _issued(wish: Wish, outcome: Outcome, text: str) -> Issued:
-    return Issued(
-        text=text,
-        token_id=token_id(outcome.counter, shard_of(wish.owner)),
-        created_ms=outcome.created_ms,
-        expires_ms=outcome.expires_ms,
-        reused=outcome.word is Word.REUSED,
-        replicas=outcome.replicas,
-    )
-
-
-_REFUSALS: Mapping[Word, type[Exception]] = {
-    Word.UNKNOWN: NoSuchUser,
-    Word.INACTIVE: UserDisabled,
-    Word.CONFLICT: LabelTaken,
-    Word.AGAIN: PasswordChanged,
-    Word.EXISTS: KeyTaken,
-}
-
-
-def _refusal(wish: Wish, word: Word) -> Exception:
-    if word is Word.FULL:
-        return TooManyTokens(wish.policy.max_tokens)
-    if wish.text and word is Word.CONFLICT:
-        return KeyTaken(wish.owner)
-    return _REFUSALS[word](wish.owner)
+        if self.announcer is not None:
+            await self.announcer.settle()

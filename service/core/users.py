@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from service.core.feed import Revocation
 from service.core.passwords import MAX_PASSWORD, Passwords
 from service.core.tokens import Tokens
 from service.errors import NoSuchUser, Refusal
@@ -96,7 +97,9 @@ class Users:
 
     async def disable(self, name: str) -> None:
         """Refuse logins and tokens of *name* until enabled again. NoSuchUser."""
-        await self._change(name, {}, state="d")
+        name = canonical_name(name)
+        await self.owners.change(name, {}, state="d")
+        await self._tokens.tell(Revocation(owner=name, reason="disabled"))
 
     async def enable(self, name: str) -> None:
         """The opposite of ``disable``: unexpired tokens work again. NoSuchUser."""
@@ -105,13 +108,15 @@ class Users:
     async def revoke(self, name: str) -> None:
         """Disable *name* and kill every token of his, with one write. NoSuchUser."""
         name = canonical_name(name)
-        await self.owners.change(name, {}, state="d", mark=True)
+        mark = await self.owners.change(name, {}, state="d", mark=True)
+        await self._tokens.tell(Revocation(owner=name, reason="revoked", mark=mark))
         self._tokens.tidy(name)
 
     async def delete(self, name: str) -> None:
         """Remove *name* and make every token of his unknown. NoSuchUser."""
         name = canonical_name(name)
         await self.owners.delete(name)
+        await self._tokens.tell(Revocation(owner=name, reason="deleted"))
         self._tokens.tidy(name)
 
     async def _change(self, name: str, fields: Mapping[str, str], *, state: str = "=") -> None:

@@ -12,7 +12,7 @@ from service.core.tokens import Tokens
 from service.errors import StoreDown
 from service.gate.answer import Answer, Answers
 from service.gate.counts import Counts
-from service.gate.question import Missing, Mount, Questions, mount_of
+from service.gate.question import Missing, Mount, Question, Questions, mount_of
 
 log = logging.getLogger(__name__)
 
@@ -47,15 +47,7 @@ class Gate:
         await send({"type": "http.response.body", "body": b""})
 
     async def _answer(self, mount: Mount, scope: Scope) -> Answer:
-        client = scope.get("client")
-        question = self.questions.read(
-            mount,
-            scope["method"].encode("latin-1"),
-            scope["query_string"],
-            headers=scope["headers"],
-            fields=dict(scope["headers"]),
-            peer=self.questions.peer(pack(client[0]) if client else b""),
-        )
+        question = asked(self.questions, mount, scope)
         if isinstance(question, Missing):
             self.counts.refused(question.encode())
             return self.answers.deny(question, mount)
@@ -70,3 +62,16 @@ class Gate:
         if verdict.allowed:
             return self.answers.allow(verdict, mount, private=question.private)
         return self.answers.deny(verdict.word, mount)
+
+
+def asked(questions: Questions, mount: Mount, scope: Scope) -> Question | Missing:
+    """The question that the request of *scope* puts, or why it puts none."""
+    client = scope.get("client")
+    return questions.read(
+        mount,
+        scope["method"].encode("latin-1"),
+        scope["query_string"],
+        headers=scope["headers"],
+        fields=dict(scope["headers"]),
+        peer=questions.peer(pack(client[0]) if client else b""),
+    )

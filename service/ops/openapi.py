@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 from service import __version__
 from service.config import Config
 from service.gate.question import MOUNTS, Mount
+from service.ops import events
 from service.wire import openapi as api
 from service.wire.dialect import Dialect
 from service.wire.openapi import Described, Json
@@ -168,10 +169,24 @@ def _node() -> dict[str, Json]:
     waiting = {"503": api.answer("Not at the moment.", trouble, api.WAIT)}
     paths = {
         "/livez": _plain("Is the process there?", alive),
+        events.PATH: _events(),
         "/readyz": _plain("May the node be asked?", {**ready, **waiting}),
         PATH: _plain("This document", {"200": api.answer("It.", api.OBJECT)}),
     }
     return {path: _tagged(item, "node") for path, item in paths.items()}
+
+
+def _events() -> Json:
+    """The feed of revocations, with the gate's refusals."""
+    stream = {
+        "description": "Server-sent events, without end.",
+        "content": {"text/event-stream": {"schema": api.TEXT}},
+    }
+    refused = {status: api.shared(name) for status, name in ANSWERS.items() if status != "200"}
+    gone = {"404": {"description": "There is no feed."}}
+    ways = api.by("token", "bearer", "x-auth-token", "x-authentication")
+    summary = "What is revoked, as it happens"
+    return {"get": api.operation(summary, {**refused, **gone, "200": stream}, security=ways)}
 
 
 def _plain(summary: str, own: Mapping[str, Json]) -> Json:

@@ -1,9 +1,10 @@
-"""What goes into making a token, and what comes of it."""
+"""What goes into making and killing a token, and what comes of it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from service.model import Head, Policy, Word
 
@@ -45,3 +46,13 @@ class Outcome:
     nonce: bytes = b""
     again: str = ""
     replicas: int | None = None
+
+
+class Killed(NamedTuple):
+    """What ``revoke`` did, and to which token; *replicas* acknowledged it (None: nobody asked)."""
+
+    word: Word
+    replicas: int | None = None
+    owner: str = ""
+    token_id: int = 0
+    label: str = ""

@@ -53,6 +53,11 @@ class Keys:
         """``born``, the mark that this store was set up."""
         return self.prefix + b"born"
 
+    @property
+    def events(self) -> bytes:
+        """``events``, the feed of revocations."""
+        return self.prefix + b"events"
+
     def guard(self, bucket: bytes) -> bytes:
         """``g:<bucket>``, one login guard counter."""
         return b"%bg:%b" % (self.prefix, bucket)

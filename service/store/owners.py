@@ -43,7 +43,7 @@ class Owners:
             await self.client.run((b"ZADD", self.keys.users, known.user_id, name))
             raise UserExists(name)
         number = (await self.client.run((b"INCR", self.keys.users_next)))[0]
-        word = await self._set(name, "a", "new", {"id": str(number), **fields}, now="created")
+        word, _ = await self._set(name, "a", "new", {"id": str(number), **fields}, now="created")
         if word is Word.EXISTS:
             raise UserExists(name)
         # After the record: readers tolerate either alone.
@@ -51,10 +51,15 @@ class Owners:
 
     async def change(
         self, name: str, fields: Mapping[str, str], *, state: str = "=", mark: bool = False
-    ) -> None:
-        """Write *fields*; *state* ``a`` enables, ``d`` disables; *mark* kills all tokens so far."""
-        if await self._set(name, state, "any", fields, mark=mark) is Word.UNKNOWN:
+    ) -> int:
+        """Write *fields*; *state* ``a`` enables, ``d`` disables; *mark* kills all tokens so far.
+
+        Gives the highest counter that is dead. NoSuchUser.
+        """
+        word, dead = await self._set(name, state, "any", fields, mark=mark)
+        if word is Word.UNKNOWN:
             raise NoSuchUser(name)
+        return dead
 
     async def note(self, name: str, field: str) -> None:
         """Write the time into *field* of the record, if the user is there."""
@@ -62,13 +67,14 @@ class Owners:
 
     async def change_password(self, name: str, old: str, new: str) -> bool:
         """Replace the password hash *old* by *new*; False when another came in between."""
-        return await self._set(name, "=", "=" + old, {"password": new}) is Word.OK
+        word, _ = await self._set(name, "=", "=" + old, {"password": new})
+        return word is Word.OK
 
     async def delete(self, name: str) -> None:
         """Remove the user; every token becomes unknown with the same write. NoSuchUser."""
         # From the directory first: whoever makes the user again meanwhile is listed after it.
         await self.client.run((b"ZREM", self.keys.users, name))
-        word = await self._set(name, "-", "any", {})
+        word, _ = await self._set(name, "-", "any", {})
         if word is Word.UNKNOWN:
             raise NoSuchUser(name)
 
@@ -81,7 +87,7 @@ class Owners:
         *,
         mark: bool = False,
         now: str = "",
-    ) -> Word:
+    ) -> tuple[Word, int]:
         shard = shard_of(name)
         keys = [
             self.keys.user(shard, name),
@@ -92,7 +98,8 @@ class Owners:
         flags: list[Part] = ["1" if mark else "", self._letters, now]
         pairs = [part for pair in fields.items() for part in pair]
         call = Call(self._script, keys, [name, state, expect, *flags, *pairs])
-        return Word((await self.client.run(call))[0][0].decode())
+        reply = (await self.client.run(call))[0]
+        return Word(reply[0].decode()), reply[1] if len(reply) > 1 else 0
 
     async def count(self) -> int:
         """How many users the directory has."""

@@ -10,9 +10,10 @@ from time import monotonic
 from service.errors import NotSetUp, StoreDown
 from service.model import UNLIMITED, Head, Life, Policy, Trace, Verdict, Word, token_id
 from service.store.client import Call, Client, Command, Part, Reply
-from service.store.issuing import NewToken, Outcome
+from service.store.issuing import Killed, NewToken, Outcome
 from service.store.keys import Keys, shard_of, split_entry
 from service.store.lane import TAG_BYTES, Lane
+from service.store.records import unpack_texts
 from service.store.scripts import load_all
 from service.store.verify import NEVER, VerifyTail, clocked, pack_rules
 
@@ -273,33 +274,42 @@ class Store:
 
     # -- revoke, amend -----------------------------------------------------------------------
 
-    async def revoke(self, shard: bytes, digest: bytes) -> tuple[Word, int | None]:
-        """Kill the token with *digest*, wherever its record lives; also (replicas or None)."""
+    async def revoke(self, shard: bytes, digest: bytes) -> Killed:
+        """Kill the token with *digest*, wherever its record lives."""
         for _ in range(TRIES):
             key = self.keys.token(shard, digest)
-            row = (await self.client.run((b"HMGET", key, b"o", b"a", b"s", b"h")))[0]
-            owner, alias, place, head = row
+            row = (await self.client.run((b"HMGET", key, b"o", b"a", b"s", b"h", b"m")))[0]
+            owner, alias, place, head, texts = row
             if alias is not None and owner is None:
                 shard = alias
                 continue
             if owner is None:
                 await self.check_born()
-                return Word.UNKNOWN, None
+                return Killed(word=Word.UNKNOWN)
             keys = [key, self.keys.index(shard, owner.decode())]
             replies = await self._write(Call(self.scripts["revoke"], keys, [owner]))
             if place is not None:
                 # The alias may go when the record does.
                 grave_s = Head.unpack(head).grave_s
                 await self.client.run((b"EXPIRE", self.keys.token(place, digest), grave_s))
-            return Word(replies[0][0].decode()), replies[1]
+            return Killed(
+                word=Word(replies[0][0].decode()),
+                replicas=replies[1],
+                owner=owner.decode(),
+                token_id=token_id(Head.unpack(head).counter, shard),
+                label=unpack_texts(texts or b"").get("label", ""),
+            )
         raise StoreDown("moved on")
 
-    async def revoke_owner(self, owner: str) -> Word:
-        """Kill every token of *owner* with one write; ``bury_all`` tidies up after it."""
+    async def revoke_owner(self, owner: str) -> tuple[Word, int]:
+        """Kill every token of *owner* with one write; also the highest counter that is dead now.
+
+        ``bury_all`` tidies up after it.
+        """
         shard = shard_of(owner)
         keys = [self.keys.owners(shard), self.keys.counter(shard)]
-        replies = await self._write(Call(self.scripts["revoke_owner"], keys, [owner]))
-        return Word(replies[0][0].decode())
+        reply = (await self._write(Call(self.scripts["revoke_owner"], keys, [owner])))[0]
+        return Word(reply[0].decode()), reply[1] if len(reply) > 1 else 0
 
     async def amend(
         self,

@@ -135,7 +135,7 @@ class House(RuleBasedStateMachine):
     @rule(token=tokens)
     def revoke(self, token: Known) -> None:
         """One token is revoked."""
-        word, _ = self.runner.run(self.rig.store.revoke(token.made.shard, token.made.digest))
+        word = self.runner.run(self.rig.store.revoke(token.made.shard, token.made.digest)).word
         assert word in (Word.OK, Word.REVOKED)
         token.because.add(Word.REVOKED)
 
@@ -143,7 +143,7 @@ class House(RuleBasedStateMachine):
     def revoke_owner(self, owner: str) -> None:
         """All tokens of an owner are revoked."""
         person = self.people[owner]
-        word = self.runner.run(self.rig.store.revoke_owner(owner))
+        word, _ = self.runner.run(self.rig.store.revoke_owner(owner))
         assert (Word.OK if person.exists else Word.UNKNOWN) == word
         for token in person.tokens if person.exists else ():
             token.because.add(Word.REVOKED)

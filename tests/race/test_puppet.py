@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from service.core.tokens import PasswordChanged
+from service.core.making import PasswordChanged
 from service.errors import BadCredentials, DisabledLogin, LabelTaken
 from service.model import Issued, Word
 from service.store.keys import shard_of

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from service.core.making import PasswordChanged
 from service.core.passwords import public_part
-from service.core.tokens import PasswordChanged, Wish
+from service.core.tokens import Wish
 from service.dialects.nautobot import shape, texts
 from service.dialects.nautobot.fields import Said, said
 from service.dialects.nautobot.own import Own

@@ -9,7 +9,8 @@ from dataclasses import replace
 from typing import Any
 
 from service.core.address import unpack
-from service.core.tokens import PasswordChanged, Wish
+from service.core.making import PasswordChanged
+from service.core.tokens import Wish
 from service.dialects.puppet import texts
 from service.dialects.puppet.auth import refusal_of, revoked
 from service.dialects.puppet.fields import conform, logins, wishes

@@ -8,8 +8,8 @@ from ipaddress import ip_network
 
 import pytest
 
+from service.core.making import PasswordChanged
 from service.core.secret import Form, digest_of, shard_of_text
-from service.core.tokens import PasswordChanged
 from service.errors import KeyTaken, NoSuchToken, NoSuchUser, TooManyTokens
 from service.model import Issued, Life, Trace, Word
 from service.store.imports import GRAVE_MS

@@ -1,0 +1,141 @@
+"""``GET /events``: revocations as they happen, as server-sent events (WHATWG HTML §9.2)."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Callable
+
+import orjson
+from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from service.core.feed import Announcer, Revocation
+from service.core.permissions import GATEWAY
+from service.core.tokens import Tokens
+from service.core.users import Users
+from service.errors import NoSuchUser, StoreDown
+from service.gate.answer import Answer, Answers
+from service.gate.asgi import asked
+from service.gate.question import EXT, Missing, Question, Questions
+from service.model import Word
+
+PATH = "/events"
+LOOK_S = 0.25
+"""How late an event is at most, as long as the store answers."""
+PART = 500
+CALM_S = 15.0
+"""After so long without an event a comment is sent, and who listens is looked at again."""
+RETRY_MS = 1000
+
+_LAST = re.compile(r"[0-9]{1,19}-[0-9]{1,19}", re.ASCII)
+_HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
+
+
+class Events:
+    """Tells superusers, and users with the permission ``gateway``, what is revoked.
+
+    Each event has the id of its entry, the name ``revoked`` and JSON: ``owner``, ``reason``,
+    ``id``, ``label``, ``mark`` (``Revocation``). The first one is ``start``, or ``reset`` for
+    whoever came with a ``Last-Event-ID`` that is not known any more: he may have missed some.
+    401, 403 and 503 are the gate's; 404 without a feed.
+    """
+
+    def __init__(
+        self,
+        tokens: Tokens,
+        users: Users,
+        announcer: Announcer,
+        *,
+        questions: Questions,
+        answers: Answers,
+        ending: Callable[[], bool],
+    ) -> None:
+        self._tokens = tokens
+        self._users = users
+        self._announcer = announcer
+        self._questions = questions
+        self._answers = answers
+        self._ending = ending
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await (await self._answer(scope))(scope, receive, send)
+
+    async def _answer(self, scope: Scope) -> Response:
+        if not self._announcer.feed.keep:
+            return Response(status_code=404)
+        if scope["method"] != "GET":
+            return Response(status_code=405, headers={"allow": "GET"})
+        question = asked(self._questions, EXT, scope)
+        if isinstance(question, Missing):
+            return _response(self._answers.deny(question, EXT))
+        last = dict(scope["headers"]).get(b"last-event-id", b"").decode("latin-1")
+        try:
+            refusal = await self._refusal(question)
+            if refusal is not None:
+                return _response(refusal)
+            begin, missed = await self._announcer.where(last if _LAST.fullmatch(last) else "")
+        except StoreDown as error:
+            return _response(self._answers.unavailable(error.retry_after_s))
+        stream = self._stream(question, begin, missed=missed)
+        return StreamingResponse(stream, headers=_HEADERS, media_type="text/event-stream")
+
+    async def _refusal(self, question: Question) -> Answer | None:
+        """Why whoever asks is not told; None when he is. StoreDown."""
+        verdict = await self._tokens.verify(
+            question.token, address=question.address, agent=question.agent, write=False
+        )
+        if not verdict.allowed:
+            return self._answers.deny(verdict.word, EXT)
+        try:
+            user = await self._users.get(verdict.owner)
+        except NoSuchUser:  # deleted since the verdict
+            return self._answers.deny(Word.UNKNOWN, EXT)
+        if user.superuser or GATEWAY in user.permissions:
+            return None
+        return 403, ((b"content-length", b"0"), (b"cache-control", b"no-store"))
+
+    async def _stream(self, question: Question, last: str, *, missed: bool) -> AsyncIterator[bytes]:
+        """What is said until the client goes, the node ends, or the token is good no more."""
+        yield b"retry: %d\n" % RETRY_MS
+        yield _event(last, "reset" if missed else "start", b"{}")
+        loop = asyncio.get_running_loop()
+        calm_since = loop.time()
+        while not self._ending():
+            try:
+                found = await self._announcer.after(last, PART)
+                if not found and loop.time() > calm_since + CALM_S:
+                    if await self._refusal(question) is not None:
+                        return
+                    yield b": \n\n"
+                    calm_since = loop.time()
+            except StoreDown:
+                found = []
+            if found:
+                yield b"".join(_event(name, "revoked", _json(each)) for name, each in found)
+                last, calm_since = found[-1][0], loop.time()
+            if len(found) < PART:
+                await asyncio.sleep(LOOK_S)
+
+
+def _event(name: str, kind: str, data: bytes) -> bytes:
+    return b"id: %b\nevent: %b\ndata: %b\n\n" % (name.encode(), kind.encode(), data)
+
+
+def _json(it: Revocation) -> bytes:
+    return orjson.dumps(
+        {
+            "owner": it.owner,
+            "reason": it.reason,
+            "id": it.token_id,
+            "label": it.label,
+            "mark": it.mark,
+        }
+    )
+
+
+def _response(answer: Answer) -> Response:
+    status, headers = answer
+    made = Response(status_code=status)
+    made.raw_headers = list(headers)
+    return made

@@ -1,0 +1,112 @@
+"""The feed of revocations: in order, capped, and late rather than never."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+
+from service.core.feed import Announcer, Revocation
+from service.store.feed import START, Feed
+from tests.makers import Rig
+from tests.servers import Memory, Server
+
+
+@pytest.fixture
+async def rig(any_server: Server | Memory) -> AsyncIterator[Rig]:
+    """A node's floors on each kind of server."""
+    async with Rig(any_server.url) as made:
+        yield made
+
+
+def announcer(rig: Rig, keep: int = 1000) -> Announcer:
+    """One on the rig's store."""
+    return Announcer(Feed(rig.client, rig.keys, keep))
+
+
+def some(count: int, start: int = 0) -> list[Revocation]:
+    """Revocations that can be told apart."""
+    return [
+        Revocation(owner=f"zoë {n}", reason="revoked", token_id=n, label="a\nb", mark=7)
+        for n in range(start, start + count)
+    ]
+
+
+async def test_what_is_told_is_read_in_its_order_and_in_parts(rig: Rig):
+    """Each entry is behind the one before it."""
+    it, told = announcer(rig), some(7)
+    for each in told:
+        await it.tell(each)
+    first = await it.after(START, 5)
+    rest = await it.after(first[-1][0], 5)
+
+    assert told == [each for _, each in (*first, *rest)]
+    assert (first[2][0], False) == await it.where(first[2][0])
+    assert (rest[-1][0], False) == await it.where("")
+
+
+async def test_who_comes_with_what_is_not_known_may_have_missed_something(rig: Rig):
+    """Forgotten, or from another store; he is told all there is."""
+    it = announcer(rig, keep=10)
+    assert (START, False) == await it.where("")
+    for each in some(2):
+        await it.tell(each)
+    ((early, _),) = await it.after(START, 1)
+    for each in some(300, 2):
+        await it.tell(each)
+
+    kept = await it.after(START, 1000)
+    assert len(kept) < 300
+    assert some(1, 301) == [kept[-1][1]]
+    assert (START, True) == await it.where(early)
+    assert (START, True) == await it.where("99999999999999-0")
+
+
+async def test_without_a_feed_nothing_is_written(rig: Rig):
+    """``keep`` 0."""
+    it = announcer(rig, keep=0)
+    await it.tell(some(1)[0])
+
+    assert 0 == await rig.run(b"EXISTS", rig.keys.events)
+
+
+async def test_a_store_that_hangs_is_told_when_it_is_back(redis_server: Server | Memory):
+    """In order, whatever came meanwhile; who tells is not kept waiting for it."""
+    assert isinstance(redis_server, Server)
+    async with Rig(redis_server.url) as rig:
+        it = announcer(rig)
+        await it.tell(some(1)[0])
+        redis_server.pause()
+        try:
+            began = time.monotonic()
+            for each in some(3, 1):
+                await it.tell(each)
+            took_s = time.monotonic() - began
+        finally:
+            redis_server.resume()
+        deadline = time.monotonic() + 10
+        while len(await it.after(START, 10)) < 4 and time.monotonic() < deadline:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+        found = [each for _, each in await it.after(START, 100)]
+
+    # A write that was given up may have arrived: at least once, and each of them.
+    assert some(4) == [each for n, each in enumerate(found) if each not in found[:n]]
+    # The first waits as long as the store may take, the others do not.
+    assert took_s < 1.5 * rig.client.timeout_s
+
+
+async def test_a_node_that_ends_tells_what_waits(redis_server: Server | Memory):
+    """Once more; then it lets go."""
+    assert isinstance(redis_server, Server)
+    async with Rig(redis_server.url) as rig:
+        it = announcer(rig)
+        redis_server.pause()
+        try:
+            await it.tell(some(1)[0])
+        finally:
+            redis_server.resume()
+        await it.settle()
+
+        assert some(1) == [each for _, each in (await it.after(START, 100))[:1]]

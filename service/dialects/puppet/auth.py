@@ -27,7 +27,7 @@ async def authenticate(call: Call) -> Call:
     if shown is not None:
         return replace(call, user=await _by_token(call, shown))
     puppet, trust = call.service.config.dialects.puppet, call.service.trust
-    if call.view.certified and is_api_user(request.scope, request.headers, puppet, trust=trust):
+    if call.view.certified and is_api_user(request.scope, puppet, trust):
         return replace(call, user=CERTIFIED)
     raise Refused(401, texts.UNAUTHENTICATED, texts.NO_LOGIN)
 

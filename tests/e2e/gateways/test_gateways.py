@@ -274,13 +274,17 @@ def test_the_token_service_is_open_through_the_gateway(front: Front) -> None:
     assert (403, {"detail": "Invalid token"}) == (unknown.status_code, unknown.json())
 
 
+def guesser(front: Front) -> Client:
+    """Somebody at an address of which one may see failed logins."""
+    return Client(front.gateway.url, f"127.0.0.{10 + list(PLANS).index(front.gateway.name)}")
+
+
 def test_too_many_is_passed_on(front: Front) -> None:
     """429 of the token service, of the application and of the gate, each with its Retry-After."""
     body = {"username": f"guessed-{front.gateway.name}", "password": "wrong"}
-    guesser = Client(front.gateway.url, f"127.0.0.{10 + list(PLANS).index(front.gateway.name)}")
-    with guesser.http:
+    with guesser(front).http as http:
         for _ in range(4):
-            tried = guesser.http.post("/api/v2/authtoken/", json=body)
+            tried = http.post("/api/v2/authtoken/", json=body)
     limited = front.home.ask(front.token, path="/status/429")
     canned = b"HTTP/1.1 429 Too Many\r\nretry-after: 17\r\ncontent-length: 0\r\n\r\n"
     with front.world.way.answering(canned):
@@ -300,9 +304,8 @@ def test_an_outage_is_passed_on(front: Front) -> None:
     try:
         asked = front.home.ask(token)
         bad = front.home.ask("a b")
-        login = front.home.http.post(
-            "/api/v2/authtoken/", json={"username": "kate", "password": PASSWORD}
-        )
+        with guesser(front).http as http:
+            login = http.post("/api/v2/authtoken/", json={"username": "out", "password": "out"})
     finally:
         front.world.server.resume()
     app = front.home.ask(token, path="/status/503")

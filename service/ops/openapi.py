@@ -90,7 +90,7 @@ def _tagged(item: Json, tag: str) -> Json:
 def _components(config: Config, parts: Sequence[Described]) -> dict[str, Any]:
     shared: Mapping[str, Mapping[str, Json]] = {
         "schemas": api.SCHEMAS,
-        "responses": {**api.RESPONSES, **_verdicts(reason=config.gate.reason_header)},
+        "responses": {**api.RESPONSES, **_verdicts(config)},
         "securitySchemes": api.SECURITY,
     }
     everything = [shared, *(said.components for said in parts)]
@@ -135,12 +135,15 @@ def _method(name: str) -> Json:
     return {"name": name.title(), "in": "header", "description": said, "schema": api.TEXT}
 
 
-def _verdicts(*, reason: bool) -> dict[str, Json]:
+def _verdicts(config: Config) -> dict[str, Json]:
     """The gate's answers by name; none of them has a body."""
-    why = {"X-Auth-Reason": api.header("Why.")} if reason else {}
+    gate = config.gate
+    why = {"X-Auth-Reason": api.header("Why.")} if gate.reason_header else {}
+    kept = {"Cache-Control": api.header("How long it may be kept.")} if gate.staleness else {}
+    passing = "The token passes." + (" Or a preflight does, as nobody." if gate.preflight else "")
     refused = {"WWW-Authenticate": api.header("How to do better."), **why}
     return {
-        "GatePass": api.answer("The token passes.", headers=_identity()),
+        "GatePass": api.answer(passing, headers={**_identity(nobody=gate.preflight), **kept}),
         "GateDenied": api.answer("There is no token, or none that passes.", headers=refused),
         "GateForbidden": api.answer("Another token, or network, would do.", headers=refused),
         "GateUnavailable": api.answer("Nothing was decided.", headers=api.WAIT),
@@ -148,13 +151,15 @@ def _verdicts(*, reason: bool) -> dict[str, Json]:
     }
 
 
-def _identity() -> dict[str, Json]:
-    left = {"type": "string", "pattern": "^(-|[0-9]+)$"}
+def _identity(*, nobody: bool) -> dict[str, Json]:
+    """Whose token it is; with *nobody* all of them may be ``-``."""
+    left: Json = {"type": "string", "pattern": "^(-|[0-9]+)$"}
+    scopes = api.one_of("read", "read write", *(["-"] if nobody else []))
     return {
         "X-Auth-User": api.header("The owner's name, percent-encoded."),
-        "X-Auth-Token-Id": api.header("The token's number.", api.WHOLE),
+        "X-Auth-Token-Id": api.header("The token's number.", left if nobody else api.WHOLE),
         "X-Auth-Policy": api.header("The policy it lives under."),
-        "X-Auth-Scopes": api.header("What it is good for.", api.one_of("read", "read write")),
+        "X-Auth-Scopes": api.header("What it is good for.", scopes),
         "X-Auth-Expires-In": api.header("Seconds it has left unused; - for ever.", left),
     }
 

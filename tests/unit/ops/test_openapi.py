@@ -188,6 +188,20 @@ async def test_the_gate_says_what_is_configured() -> None:
     assert [False, True] == ["X-Auth-Reason" in headers for headers in denied]
 
 
+async def test_a_pass_is_described_as_it_is_configured() -> None:
+    """A preflight that passes is nobody, and verdicts that may be kept say for how long."""
+    more = {"TOKENHOUSE_GATE__PREFLIGHT": "true", "TOKENHOUSE_GATE__STALENESS": "5s"}
+    plain, made = [
+        (await document(env))["components"]["responses"]["GatePass"]["headers"]
+        for env in ({}, more)
+    ]
+
+    assert {"Cache-Control"} == set(made) - set(plain)
+    assert ["-"] == made["X-Auth-Scopes"]["schema"]["enum"][2:]
+    assert "integer" == plain["X-Auth-Token-Id"]["schema"]["type"]
+    assert "-" in made["X-Auth-Token-Id"]["schema"]["pattern"]
+
+
 async def test_it_can_be_looked_at_and_nothing_else() -> None:
     """GET and HEAD are answered without a credential, any other method is 405."""
     answers = [await ask({}, method) for method in ("GET", "HEAD", "POST")]

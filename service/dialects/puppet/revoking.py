@@ -61,7 +61,8 @@ class Revocation:
         except StoreDown as error:
             log.warning("a revocation was not finished: %s", error)
             return self._unfinished(error)
-        log.info("user %s revoked tokens", shown(self.call.me.name))
+        if self.faults.revoked:
+            log.info("user %s revoked tokens", shown(self.call.me.name))
         return self._reply()
 
     def _reply(self) -> Reply:

@@ -7,6 +7,7 @@ import click
 from service import __version__
 from service.cli.config import config
 from service.cli.doctor import doctor
+from service.cli.explain import explain
 from service.cli.serve import serve
 from service.cli.store import store
 from service.cli.token import token
@@ -28,7 +29,7 @@ def main() -> None:
     """
 
 
-for command in (serve, user, token, store, config, doctor):
+for command in (serve, user, token, explain, store, config, doctor):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -20,7 +20,9 @@ from service.gate.ground import Ground
 from service.gate.question import Asking, Questions
 from service.house import House, build
 from service.limits import Limits, plain
-from service.ops import events, openapi
+from service.ops import echo, events, openapi
+from service.ops.access import Access
+from service.ops.echo import Echo
 from service.ops.events import Events
 from service.ops.health import Health
 from service.ops.welcome import local_url, welcome
@@ -60,14 +62,9 @@ class App:
         questions = Questions(asking)
         self._gate = Gate(self.house.tokens, questions, answers)
         self._health = Health(self.house.setup, lambda: self.draining)
-        self._events = Events(
-            self.house.tokens,
-            self.house.users,
-            self.house.announcer,
-            questions=questions,
-            answers=answers,
-            ending=lambda: self.draining,
-        )
+        access = Access(self.house.tokens, self.house.users, questions=questions, answers=answers)
+        self._echo = Echo(access)
+        self._events = Events(access, self.house.announcer, ending=lambda: self.draining)
         self._dialects = [_dialect(name) for name in config.dialects.enabled]
         self._owner = _root_owner(config)
         self._routes = routes(self._dialects, self._service(), self._owner)
@@ -89,7 +86,9 @@ class App:
             await self._lifespan(scope, receive, send)
             return
         path: str = scope["path"]
-        if path.startswith(GATE):
+        if path.startswith(echo.PATH):
+            await self._echo(scope, receive, send)
+        elif path.startswith(GATE):
             await self._gate(scope, receive, send)
         elif path in PROBES:
             await self._health(scope, receive, send)

@@ -208,7 +208,8 @@ class Token:
     """A token as lists show it: never its text. Times in milliseconds since the epoch, 0 none.
 
     *state* is ``live``, or the word verify would refuse it with. *networks* is None where nobody
-    said anything, and empty where somebody said "none": neither restricts. *nonce* and *hidden*
+    said anything, and empty where somebody said "none": neither restricts. *prefix* and
+    *agent* are what it is bound to, as the head has them. *nonce* and *hidden*
     are what the text can be had from again; *place* is the shard of its alias, if it has one.
     """
 
@@ -222,6 +223,8 @@ class Token:
     expires_ms: int
     last_used_ms: int
     enabled: bool = True
+    prefix: bytes = b""
+    agent: bytes = NO_AGENT
     label: str = ""
     description: str = ""
     client: str = ""

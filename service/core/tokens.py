@@ -303,6 +303,14 @@ class Tokens:
             raise NoSuchToken(str(number))
         return token
 
+    async def find(self, text: bytes) -> Token | None:
+        """The token *text*, whatever has become of it; None when nobody has it."""
+        try:
+            shard, digest = place_of(text)
+        except Garbled:
+            return None
+        return await self.records.by_digest(shard, digest)
+
     async def used(self, text: bytes, verdict: Verdict) -> Token | None:
         """The token *text* that *verdict* has just allowed; None when it is gone since."""
         letter = self._policies[verdict.policy].letter

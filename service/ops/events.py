@@ -11,14 +11,11 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from service.core.feed import Announcer, Revocation
-from service.core.permissions import GATEWAY
-from service.core.tokens import Tokens
-from service.core.users import Users
-from service.errors import NoSuchUser, StoreDown
-from service.gate.answer import Answer, Answers
-from service.gate.asgi import asked
-from service.gate.question import EXT, Missing, Question, Questions
-from service.model import Word
+from service.errors import StoreDown
+from service.gate.answer import Answer
+from service.gate.question import EXT, Missing, Question
+from service.model import Trace
+from service.ops.access import Access, bare
 
 PATH = "/events"
 LOOK_S = 0.25
@@ -41,21 +38,9 @@ class Events:
     401, 403 and 503 are the gate's; 404 without a feed.
     """
 
-    def __init__(
-        self,
-        tokens: Tokens,
-        users: Users,
-        announcer: Announcer,
-        *,
-        questions: Questions,
-        answers: Answers,
-        ending: Callable[[], bool],
-    ) -> None:
-        self._tokens = tokens
-        self._users = users
+    def __init__(self, access: Access, announcer: Announcer, *, ending: Callable[[], bool]) -> None:
+        self._access = access
         self._announcer = announcer
-        self._questions = questions
-        self._answers = answers
         self._ending = ending
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -66,34 +51,23 @@ class Events:
             return Response(status_code=404)
         if scope["method"] != "GET":
             return Response(status_code=405, headers={"allow": "GET"})
-        question = asked(self._questions, EXT, scope)
+        question = self._access.asked(EXT, scope)
         if isinstance(question, Missing):
-            return _response(self._answers.deny(question, EXT))
+            return bare(self._access.answers.deny(question, EXT))
         last = dict(scope["headers"]).get(b"last-event-id", b"").decode("latin-1")
         try:
             refusal = await self._refusal(question)
             if refusal is not None:
-                return _response(refusal)
+                return bare(refusal)
             begin, missed = await self._announcer.where(last if _LAST.fullmatch(last) else "")
         except StoreDown as error:
-            return _response(self._answers.unavailable(error.retry_after_s))
+            return bare(self._access.answers.unavailable(error.retry_after_s))
         stream = self._stream(question, begin, missed=missed)
         return StreamingResponse(stream, headers=_HEADERS, media_type="text/event-stream")
 
     async def _refusal(self, question: Question) -> Answer | None:
-        """Why whoever asks is not told; None when he is. StoreDown."""
-        verdict = await self._tokens.verify(
-            question.token, address=question.address, agent=question.agent, write=False
-        )
-        if not verdict.allowed:
-            return self._answers.deny(verdict.word, EXT)
-        try:
-            user = await self._users.get(verdict.owner)
-        except NoSuchUser:  # deleted since the verdict
-            return self._answers.deny(Word.UNKNOWN, EXT)
-        if user.superuser or GATEWAY in user.permissions:
-            return None
-        return 403, ((b"content-length", b"0"), (b"cache-control", b"no-store"))
+        """Why whoever asks is not told, or no more; to listen is to use the token. StoreDown."""
+        return await self._access.refusal(await self._access.verdict(question, Trace.WHOLE))
 
     async def _stream(self, question: Question, last: str, *, missed: bool) -> AsyncIterator[bytes]:
         """What is said until the client goes, the node ends, or the token is good no more."""
@@ -132,10 +106,3 @@ def _json(it: Revocation) -> bytes:
             "mark": it.mark,
         }
     )
-
-
-def _response(answer: Answer) -> Response:
-    status, headers = answer
-    made = Response(status_code=status)
-    made.raw_headers = list(headers)
-    return made

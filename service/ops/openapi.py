@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 from service import __version__
 from service.config import Config
 from service.gate.question import MOUNTS, Mount
-from service.ops import events
+from service.ops import echo, events
 from service.wire import openapi as api
 from service.wire.dialect import Dialect
 from service.wire.openapi import Described, Json
@@ -174,11 +174,20 @@ def _node() -> dict[str, Json]:
     waiting = {"503": api.answer("Not at the moment.", trouble, api.WAIT)}
     paths = {
         "/livez": _plain("Is the process there?", alive),
+        echo.PATH: _echo(),
         events.PATH: _events(),
         "/readyz": _plain("May the node be asked?", {**ready, **waiting}),
         PATH: _plain("This document", {"200": api.answer("It.", api.OBJECT)}),
     }
     return {path: _tagged(item, "node") for path, item in paths.items()}
+
+
+def _echo() -> Json:
+    """What the gate saw of a request, with its refusals."""
+    refused = {status: api.shared(name) for status, name in ANSWERS.items() if status != "200"}
+    seen = {"200": api.answer("What it saw.", api.OBJECT)}
+    ways = api.by("token", "bearer", "x-auth-token", "x-authentication")
+    return {"get": api.operation("What the gate sees", {**refused, **seen}, security=ways)}
 
 
 def _events() -> Json:

@@ -96,6 +96,20 @@ class Records:
         keys = [(name, split_entry(entry)[0]) for name, entry in places]
         return [tokens[key] for key in keys if key in tokens]
 
+    async def by_digest(self, shard: bytes, digest: bytes) -> Token | None:
+        """The token with *digest* in *shard*, or where its alias there leads; None without one."""
+        for _ in range(2):
+            key = self.keys.token(shard, digest)
+            owner, alias = (await self.client.run((b"HMGET", key, b"o", b"a")))[0]
+            if owner is not None:
+                name = owner.decode()
+                found = await self._read(shard, name, [digest], await self._state(shard, name))
+                return found[0] if found else None
+            if alias is None:
+                return None
+            shard = alias
+        return None
+
     async def by_id(self, number: int) -> Token | None:
         """The token with public number *number*, None when nobody has it."""
         if not 0 < number < 1 << 56:
@@ -171,6 +185,8 @@ class Records:
             state=_word(head, fields[3], expires, now, state),
             write=head.write,
             enabled=head.enabled,
+            prefix=head.prefix,
+            agent=head.agent,
             life=head.life,
             created_ms=int.from_bytes((fields[4] or b"")[-6:], "big"),
             expires_ms=expires,

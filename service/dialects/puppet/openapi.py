@@ -38,13 +38,11 @@ ALWAYS = ("400", "408", "413", "431", "503")
 """What any request may be answered."""
 
 
-def describe(config: Config) -> Described:
+def describe(_: Config) -> Described:
     """Everything below ``/rbac-api/``."""
-    rejects = config.policy.puppet.label_conflict == "reject"
-    taken = ("409",) if rejects else ()
     return Described(
         title="Puppet Enterprise: tokens and users",
-        paths={f"/rbac-api/{path}": item for path, item in _paths(taken).items()},
+        paths={f"/rbac-api/{path}": item for path, item in _paths().items()},
         components={"schemas": _schemas(), "responses": _responses()},
     )
 
@@ -52,13 +50,12 @@ def describe(config: Config) -> Described:
 # -- path items --------------------------------------------------------------------------------
 
 
-def _paths(taken: tuple[str, ...]) -> Mapping[str, Json]:
-    """*taken* are the statuses of a label that lives."""
+def _paths() -> Mapping[str, Json]:
     return {
-        "v1/auth/token": {"post": _make("PuppetLogin", "401", "415", *taken)},
+        "v1/auth/token": {"post": _make("PuppetLogin", "401", "409", "415")},
         "v1/tokens": {
             "post": {
-                **_make("PuppetWish", "401", "403", "415", *taken, required=False),
+                **_make("PuppetWish", "401", "403", "409", "415", required=False),
                 "security": WAYS,
             }
         },

@@ -37,7 +37,6 @@ CONFIGS: Mapping[str, Mapping[str, str]] = {
     "tower alone": {"TOKENHOUSE_DIALECTS__ENABLED": "tower"},
     "nautobot alone": {"TOKENHOUSE_DIALECTS__ENABLED": "nautobot"},
     "puppet alone": {"TOKENHOUSE_DIALECTS__ENABLED": "puppet"},
-    "labels once": {"TOKENHOUSE_POLICY__PUPPET__LABEL_CONFLICT": "reject"},
 }
 BASES = {"puppet": "/rbac-api/", "oauth": "/"}
 """What all paths of a dialect begin with, where that is not ``/api/``."""

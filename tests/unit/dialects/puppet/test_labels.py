@@ -89,6 +89,17 @@ async def test_a_label_is_free_again_when_its_user_was_revoked(house: Puppet, an
         assert (False, True) == (await house.passes(old), await house.passes(new))
 
 
+async def test_a_token_of_another_api_is_not_shown_for_its_label(house: Puppet, anybody: Any):
+    """Its label is taken all the same."""
+    other = await house.token(policy="netbox", label="ws")
+
+    answer = await anybody.post(LOGIN, json={**BOB, "label": "ws"})
+
+    assert (409, texts.CONFLICT) == refused(answer)
+    assert other not in answer.text
+    assert await house.passes(other)
+
+
 async def test_a_label_can_be_made_a_conflict():
     """As the documents can be read, too; with the right password only."""
     async with (

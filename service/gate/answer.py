@@ -93,13 +93,18 @@ class Answers:
             (b"x-auth-expires-in", values[4]),
         )
 
-    def deny(self, reason: Word | Missing, mount: Mount) -> Answer:
-        """401, or 403 where another token or place would do; no identity headers.
+    def unasked(self, reason: Missing, mount: Mount) -> Answer:
+        """A refusal; or 200 for a preflight, with the identity of nobody.
 
-        A preflight is no refusal: 200, and the identity of nobody.
+        An identity header that is left out would let a client's own copy through some gateways.
         """
-        if reason is Missing.PREFLIGHT:
-            return self._preflight(mount)
+        if reason is not Missing.PREFLIGHT:
+            return self.deny(reason, mount)
+        _, _, _, *names = self._allow(mount, (_DASH,) * 5, _NO_STORE[1])
+        return 200, (_EMPTY, _NO_STORE, self._vary_unasked[mount], *names)
+
+    def deny(self, reason: Word | Missing, mount: Mount) -> Answer:
+        """401, or 403 where another token or place would do; no identity headers."""
         status, error = 401, b', error="invalid_token"'
         if reason is Missing.NONE:
             error = b""  # RFC 6750 §3.1: no error code when no credential was sent
@@ -110,11 +115,6 @@ class Answers:
         if self._reason_header:
             headers.append((b"x-auth-reason", reason.value.encode()))
         return status, headers
-
-    def _preflight(self, mount: Mount) -> Answer:
-        """200 for nobody: a header left out would let a client's own copy through some gateways."""
-        _, _, _, *names = self._allow(mount, (_DASH,) * 5, _NO_STORE[1])
-        return 200, (_EMPTY, _NO_STORE, self._vary_unasked[mount], *names)
 
     def unavailable(self, retry_after_s: int = RETRY_AFTER_S) -> Answer:
         """503: nothing was decided."""

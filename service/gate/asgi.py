@@ -50,7 +50,7 @@ class Gate:
         question = asked(self.questions, mount, scope)
         if isinstance(question, Missing):
             self.counts.refused(question.encode())
-            return self.answers.deny(question, mount)
+            return self.answers.unasked(question, mount)
         asked_at = monotonic()
         verdict = await self.tokens.verify(
             question.token,

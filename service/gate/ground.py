@@ -155,11 +155,15 @@ class Ground:
         self.tokens.mismatches.note(self._policies[kind[0]].decode(), number, bits)
 
     def refusal(self, reason: Word | Missing, mount: Mount) -> bytes:
-        """The answer to a token that does not pass."""
+        """The answer to a token that does not pass, or to a request that asks about none."""
         made = self._refusals.get((reason, mount))
         if made is None:
-            made = self.spell(self.answers.deny(reason, mount))
-            self._refusals[reason, mount] = made
+            answers = self.answers
+            made = self._refusals[reason, mount] = self.spell(
+                answers.unasked(reason, mount)
+                if isinstance(reason, Missing)
+                else answers.deny(reason, mount)
+            )
         return made
 
     def unavailable(self) -> bytes:

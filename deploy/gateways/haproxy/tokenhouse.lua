@@ -2,6 +2,9 @@
 --
 --     http-request lua.tokenhouse http://127.0.0.1:8000
 --
+-- Sets txn.tokenhouse to "pass" when the request may go on; whoever uses this has to look, since
+-- HAProxy goes on with a request whose script has failed.
+--
 -- Needs HAProxy 2.6 or newer with Lua, and nothing else: its own HTTP client keeps connections open.
 
 -- Headers of the client that the verdict depends on. Nothing else reaches the gate.
@@ -58,6 +61,7 @@ core.register_action('tokenhouse', { 'http-req' }, function(txn, url)
     for _, name in ipairs(IDENTITY) do
       if headers[name] then txn.http:req_set_header(name, headers[name][0]) end
     end
+    txn:set_var('txn.tokenhouse', 'pass')
   elseif status == 401 or status == 403 or status == 429 then
     answer(txn, status, headers)
   else

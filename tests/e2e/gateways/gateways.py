@@ -18,6 +18,7 @@ from tests.servers import free_port, wait_until
 
 ROOT = Path(__file__).parents[3]
 EXAMPLES = ROOT / "deploy" / "gateways"
+SCRIPT = EXAMPLES / "haproxy" / "tokenhouse.lua"
 WHEELS = Path(__file__).with_name("requirements.txt")
 STOP_S = 5
 HAPROXY_NEEDS = ("liblua5.3-0", "libopentracing-c-wrapper0", "libopentracing1")
@@ -89,7 +90,7 @@ def _haproxy(folder: Path, ports: Ports) -> Plan:
         needs = libraries(*(debian(package) for package in HAPROXY_NEEDS))
         tool = Tool(str(program), {"LD_LIBRARY_PATH": needs})
     lua = "/etc/haproxy/tokenhouse.lua"
-    config = example("haproxy/haproxy.cfg", ports, {lua: EXAMPLES / "haproxy/tokenhouse.lua"})
+    config = example("haproxy/haproxy.cfg", ports, {lua: SCRIPT})
     (folder / "haproxy.cfg").write_text(config)
     return tool, ["-db", "-f", str(folder / "haproxy.cfg")]
 

@@ -20,9 +20,9 @@ def test_the_page_has_every_reason_with_its_sentence_and_status():
     """In the words of the code, and with the status that the gate gives."""
     answers = Answers(Asking(trust=Trust([]), ip_header="x-forwarded-for"))
     statuses = {
-        reason: 200 if reason is Word.OK else answers.deny(reason, EXT)[0]
-        for reason in REASONS
-        if isinstance(reason, Word | Missing)
+        **{missing: answers.unasked(missing, EXT)[0] for missing in Missing},
+        **{word: answers.deny(word, EXT)[0] for word in REASONS if isinstance(word, Word)},
+        Word.OK: 200,
     }
 
     assert {str(reason): text for reason, text in REASONS.items()} == {

@@ -48,8 +48,8 @@ class Program:
 class Candidate:
     """One who answers "may this request pass?", or only pretends to.
 
-    *header* carries a token. *denial* is how a bad token is refused, None by one who looks at
-    none. *key* finds a token's record in our Redis, and *binds* says that the address and the
+    *header* carries a token, and *more* comes with every request. *denial* is how a bad token is
+    refused, None by one who looks at none. *key* finds a token's record in our Redis, and *binds* says that the address and the
     agent count. *admit* puts the tokens where no Redis of ours holds them.
     """
 
@@ -62,11 +62,12 @@ class Candidate:
     denial: int | None = 401
     key: Callable[[str], bytes] | None = None
     binds: bool = False
+    more: Sequence[tuple[str, str]] = ()
     admit: Callable[[Stage, int], None] | None = None
 
     def request(self, port: int, text: str, agent: str = AGENT) -> bytes:
         """The question about the token *text*."""
-        headers = [("User-Agent", agent), self.header(text)]
+        headers = [("User-Agent", agent), self.header(text), *self.more]
         return request(self.target, port=port, headers=headers)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-SUITES = ("gate", "logins", "memory", "scale", "workers", "redis")
+SUITES = ("gate", "gateways", "logins", "memory", "scale", "workers", "redis")
 RESULTS = Path(__file__).parent / "results"
 
 

@@ -149,6 +149,11 @@ class Gateway:
             raise
 
     @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
+    @property
     def _said(self) -> Path:
         return self.folder / "said.log"
 

@@ -49,8 +49,9 @@ class Candidate:
     """One who answers "may this request pass?", or only pretends to.
 
     *header* carries a token, and *more* comes with every request. *denial* is how a bad token is
-    refused, None by one who looks at none. *key* finds a token's record in our Redis, and *binds* says that the address and the
-    agent count. *admit* puts the tokens where no Redis of ours holds them.
+    refused, None by one who looks at none. *key* finds a token's record in our Redis, and *binds*
+    says that the address and the agent count. *admit* puts the tokens where no Redis of ours holds
+    them.
     """
 
     name: str

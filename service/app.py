@@ -20,11 +20,12 @@ from service.gate.ground import Ground
 from service.gate.question import Asking, Questions
 from service.house import House, build
 from service.limits import Limits, plain
-from service.ops import echo, events, openapi
+from service.ops import echo, events, metrics, openapi
 from service.ops.access import Access
 from service.ops.echo import Echo
 from service.ops.events import Events
 from service.ops.health import Health
+from service.ops.metrics import Metrics
 from service.ops.welcome import local_url, welcome
 from service.wire.dialect import Dialect, Service
 
@@ -60,11 +61,14 @@ class App:
             staleness_s=config.gate.staleness // 1000,
         )
         questions = Questions(asking)
-        self._gate = Gate(self.house.tokens, questions, answers)
+        self._gate = Gate(self.house.tokens, questions, answers, tells=config.log.refusals)
         self._health = Health(self.house.setup, lambda: self.draining)
         access = Access(self.house.tokens, self.house.users, questions=questions, answers=answers)
         self._echo = Echo(access)
         self._events = Events(access, self.house.announcer, ending=lambda: self.draining)
+        self._metrics = None
+        if config.metrics.enabled:
+            self._metrics = Metrics(self._gate.counts, self.house.tokens.mismatches.counts)
         self._dialects = [_dialect(name) for name in config.dialects.enabled]
         self._owner = _root_owner(config)
         self._routes = routes(self._dialects, self._service(), self._owner)
@@ -94,6 +98,8 @@ class App:
             await self._health(scope, receive, send)
         elif path == events.PATH:
             await self._events(scope, receive, send)
+        elif path == metrics.PATH and self._metrics is not None:
+            await self._metrics(scope, receive, send)
         elif path == openapi.PATH:
             await self._document(scope, receive, send)
         else:

@@ -311,6 +311,13 @@ class Log(Section):
     format: Annotated[str, Choice(("json", "text"))] = knob(
         "json", "How a line looks: json for machines, text for people."
     )
+    refusals: Switch = knob(False, "Whether each refusal of the gate is written, at level info.")
+
+
+class Metrics(Section):
+    """What the node tells Prometheus."""
+
+    enabled: Switch = knob(False, "Whether /metrics answers, and to anybody who asks.")
 
 
 class Config(Section, BaseSettings):
@@ -327,6 +334,7 @@ class Config(Section, BaseSettings):
     oauth: OAuth = Field(default_factory=OAuth)
     feed: Feed = Field(default_factory=Feed)
     log: Log = Field(default_factory=Log)
+    metrics: Metrics = Field(default_factory=Metrics)
 
     @property
     def in_memory(self) -> bool:
@@ -342,6 +350,11 @@ class Config(Section, BaseSettings):
         """What a shared store needs, and what a store in the process cannot give."""
         if not self.in_memory and not self.secret.keys:
             yield "secret.keys", "a shared store needs a key of 32 bytes or more (see the manual)"
+        if self.metrics.enabled and self.server.workers > 1:
+            many = (
+                f"{self.server.workers} is too many: /metrics would tell of one process at a time"
+            )
+            yield "server.workers", many
         if self.in_memory and self.server.workers > 1:
             yield "server.workers", f"{self.server.workers} is too many: memory:// is one process"
         if self.in_memory and self.store.wait_replicas:

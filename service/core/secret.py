@@ -97,6 +97,17 @@ def shard_of_text(text: bytes) -> bytes:
     return hashlib.sha256(text).digest()[:SHARD_BYTES]
 
 
+def is_garbled(text: bytes) -> bool:
+    """Whether *text* says that it was made here, and was not."""
+    if not text.startswith(b"th_"):
+        return False
+    try:
+        shard_of_text(text)
+    except Garbled:
+        return True
+    return False
+
+
 def _native_shard(text: bytes) -> bytes:
     body, end = text[:-_CHECKSUM], text[-_CHECKSUM:].decode("latin-1")
     if not _NATIVE.fullmatch(text) or checksum(body) != end:

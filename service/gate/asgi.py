@@ -13,6 +13,7 @@ from service.errors import StoreDown
 from service.gate.answer import Answer, Answers
 from service.gate.counts import Counts
 from service.gate.question import Missing, Mount, Question, Questions, mount_of
+from service.gate.reasons import tell
 
 log = logging.getLogger(__name__)
 
@@ -22,11 +23,15 @@ NOT_FOUND: Answer = (404, ((b"content-length", b"0"),))
 class Gate:
     """Answers ``/authz/…`` with 200, 401, 403 or 503 and nothing else (404 off its paths)."""
 
-    def __init__(self, tokens: Tokens, questions: Questions, answers: Answers) -> None:
+    def __init__(
+        self, tokens: Tokens, questions: Questions, answers: Answers, *, tells: bool = False
+    ) -> None:
         self.tokens = tokens
         self.questions = questions
         self.answers = answers
         self.counts = Counts()
+        self.tells = tells
+        """Whether refusals are written down."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         mount = mount_of(scope.get("raw_path") or scope["path"].encode())
@@ -50,6 +55,9 @@ class Gate:
         question = asked(self.questions, mount, scope)
         if isinstance(question, Missing):
             self.counts.refused(question.encode())
+            if self.tells and question is not Missing.PREFLIGHT:
+                client = scope.get("client")
+                tell(question, mount, pack(client[0]) if client else b"")
             return self.answers.unasked(question, mount)
         asked_at = monotonic()
         verdict = await self.tokens.verify(
@@ -61,6 +69,8 @@ class Gate:
         self.counts.decided(verdict.word.encode(), monotonic() - asked_at)
         if verdict.allowed:
             return self.answers.allow(verdict, mount, private=question.private)
+        if self.tells:
+            tell(verdict.word, mount, question.address)
         return self.answers.deny(verdict.word, mount)
 
 

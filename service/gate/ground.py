@@ -74,6 +74,7 @@ class Ground:
         self.answers = gate.answers
         self.counts = gate.counts
         self.keeps = gate.answers.keeps
+        self.tells = gate.tells
         self.store = store
         self.tail = tail
         self.shapes: dict[ShapeKey, Shape] = {}

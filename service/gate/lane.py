@@ -24,6 +24,7 @@ from service.gate.answer import Answer, quoted
 from service.gate.counts import BOUNDS_S
 from service.gate.ground import Ground, Shape, ShapeKey, blank
 from service.gate.question import FIT, MAX_TOKEN, Header, Missing, Mount, Question, mount_of
+from service.gate.reasons import tell
 from service.model import Word
 from service.protocol import BETWEEN, Limited
 from service.store.lane import Asker
@@ -116,6 +117,8 @@ class Pending(Asker):
                     said = form % values
             elif word in _FINAL:
                 said = ground.refusal(_FINAL[word], shape.mount)
+                if ground.tells:
+                    tell(_FINAL[word], shape.mount, shape.address)
             else:
                 protocol.ask_slowly(self)
                 return
@@ -137,10 +140,12 @@ class Pending(Asker):
 
     # -- answering -----------------------------------------------------------------------------
 
-    def refuse(self, reason: Missing | Word) -> None:
-        """Answer a request for which the store need not be asked."""
+    def refuse(self, reason: Missing) -> None:
+        """Answer a request that puts no question."""
         ground = self.protocol.ground
         ground.counts.refused(reason.encode())
+        if ground.tells and reason is not Missing.PREFLIGHT:
+            tell(reason, self.shape.mount, self.shape.address or self.protocol.peer)
         ground.renew(self.protocol.server_state.default_headers)
         self._write(ground.refusal(reason, self.shape.mount))
 
@@ -186,6 +191,11 @@ class Lane(Limited):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._peer = self.ground.questions.peer(pack(self.client[0]) if self.client else b"")
+
+    @property
+    def peer(self) -> bytes:
+        """The address at the other end, 16 bytes; empty when it has none."""
+        return self._peer[0]
 
     # -- what the transport tells, in its order ------------------------------------------------
 
@@ -345,7 +355,7 @@ class Lane(Limited):
             tail = ground.tail(shard, digest, shape.seen, write=shape.write, now=now)
             ground.store.ask(pending, digest[:4], tail, now=now)
         except Garbled:
-            pending.refuse(Word.UNKNOWN)
+            pending.refuse(Missing.MALFORMED)
         except Exception:
             log.exception("the lane failed")
             pending.undecided("failed")
@@ -369,6 +379,8 @@ class Lane(Limited):
             pending.answer(answers.unavailable())
         else:
             self.ground.counts.decided(verdict.word.encode(), monotonic() - pending.asked_at)
+            if self.ground.tells and not verdict.allowed:
+                tell(verdict.word, shape.mount, shape.address)
             pending.answer(
                 answers.allow(verdict, shape.mount, private=shape.private)
                 if verdict.allowed

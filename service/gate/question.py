@@ -10,7 +10,7 @@ from typing import NamedTuple
 from urllib.parse import parse_qsl
 
 from service.core.address import Trust, claims_of, client_address
-from service.core.secret import agent_digest
+from service.core.secret import agent_digest, is_garbled
 
 MAX_TOKEN = 256
 READS = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE"))
@@ -142,7 +142,7 @@ class Questions:
         if token is None:
             asks = method == b"OPTIONS" and self.asking.preflight and self._is_preflight(fields)
             return Missing.PREFLIGHT if asks else Missing.NONE
-        if not 0 < len(token) <= MAX_TOKEN or token.translate(None, FIT):
+        if not 0 < len(token) <= MAX_TOKEN or token.translate(None, FIT) or is_garbled(token):
             return Missing.MALFORMED
         if trusted:
             address = self._client(headers, address)

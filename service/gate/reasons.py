@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 
-from service.gate.question import Missing
+from service.core.address import unpack
+from service.gate.question import Missing, Mount
 from service.model import Word
+
+log = logging.getLogger("tokenhouse.gate")
 
 REASONS: Mapping[str, str] = {
     Word.OK: "The token passes.",
@@ -26,3 +30,8 @@ REASONS: Mapping[str, str] = {
     Word.READ_ONLY: "The token may only read, and the request may change something.",
 }
 """A sentence for each reason of a verdict."""
+
+
+def tell(reason: str, mount: Mount, address: bytes) -> None:
+    """Write down that a client at *address* (16 bytes, or empty) was refused, and why."""
+    log.info("refused: %s at %s from %s", reason, mount.path, unpack(address) if address else "-")

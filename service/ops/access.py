@@ -14,7 +14,15 @@ from service.gate.asgi import asked
 from service.gate.question import EXT, Missing, Mount, Question, Questions
 from service.model import Trace, Verdict, Word
 
-FORBIDDEN: Answer = (403, ((b"content-length", b"0"), (b"cache-control", b"no-store")))
+FORBIDDEN: Answer = (
+    403,
+    (
+        (b"content-length", b"0"),
+        (b"cache-control", b"no-store"),
+        (b"vary", b"Authorization, X-Auth-Token, X-Authentication"),
+        (b"www-authenticate", b'Bearer realm="tokenhouse", error="insufficient_scope"'),
+    ),
+)
 
 
 class Access:

@@ -183,24 +183,27 @@ def _node() -> dict[str, Json]:
 
 
 def _echo() -> Json:
-    """What the gate saw of a request, with its refusals."""
-    refused = {status: api.shared(name) for status, name in ANSWERS.items() if status != "200"}
-    seen = {"200": api.answer("What it saw.", api.OBJECT)}
-    ways = api.by("token", "bearer", "x-auth-token", "x-authentication")
-    return {"get": api.operation("What the gate sees", {**refused, **seen}, security=ways)}
+    """What the gate saw of a request."""
+    return _looking("What the gate sees", {"200": api.answer("What it saw.", api.OBJECT)})
 
 
 def _events() -> Json:
-    """The feed of revocations, with the gate's refusals."""
+    """The feed of revocations."""
     stream = {
         "description": "Server-sent events, without end.",
         "content": {"text/event-stream": {"schema": api.TEXT}},
     }
-    refused = {status: api.shared(name) for status, name in ANSWERS.items() if status != "200"}
     gone = {"404": {"description": "There is no feed."}}
+    return _looking("What is revoked, as it happens", {**gone, "200": stream})
+
+
+def _looking(summary: str, own: Mapping[str, Json]) -> Json:
+    """A path for those who may look behind the gate, with the gate's refusals of all others."""
+    refused = {status: api.shared(name) for status, name in ANSWERS.items() if status != "200"}
+    others = {"WWW-Authenticate": api.header("How to do better.")}
+    refused["403"] = api.answer("The token is not of somebody who may look.", headers=others)
     ways = api.by("token", "bearer", "x-auth-token", "x-authentication")
-    summary = "What is revoked, as it happens"
-    return {"get": api.operation(summary, {**refused, **gone, "200": stream}, security=ways)}
+    return {"get": api.operation(summary, {**refused, **own}, security=ways)}
 
 
 def _plain(summary: str, own: Mapping[str, Json]) -> Json:

@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 from service import __version__
 from service.config import Config
 from service.gate.question import MOUNTS, Mount
-from service.ops import echo, events
+from service.ops import echo, events, metrics
 from service.wire import openapi as api
 from service.wire.dialect import Dialect
 from service.wire.openapi import Described, Json
@@ -65,7 +65,7 @@ def document(config: Config, dialects: Sequence[Dialect], owner: str) -> Json:
         "openapi": "3.1.0",
         "info": {"title": "Tokenhouse", "version": __version__, "description": DESCRIPTION},
         "tags": [*tags, {"name": "gate"}, {"name": "node"}],
-        "paths": dict(sorted({**paths, **_gate(config), **_node()}.items())),
+        "paths": dict(sorted({**paths, **_gate(config), **_node(config)}.items())),
         "components": _components(config, [said for _, said in parts]),
     }
 
@@ -167,7 +167,7 @@ def _identity(*, nobody: bool) -> dict[str, Json]:
 # -- the probes, and this ----------------------------------------------------------------------
 
 
-def _node() -> dict[str, Json]:
+def _node(config: Config) -> dict[str, Json]:
     alive = {"200": api.answer("It is there.", api.record({"status": api.TEXT}))}
     ready = {"200": api.answer("It may be asked.", api.record({"status": api.TEXT}))}
     trouble = api.record({"status": api.TEXT, "reason": api.TEXT})
@@ -179,6 +179,9 @@ def _node() -> dict[str, Json]:
         "/readyz": _plain("May the node be asked?", {**ready, **waiting}),
         PATH: _plain("This document", {"200": api.answer("It.", api.OBJECT)}),
     }
+    if config.metrics.enabled:
+        counted = {"description": "Figures.", "content": {"text/plain": {"schema": api.TEXT}}}
+        paths[metrics.PATH] = _plain("What is counted", {"200": counted})
     return {path: _tagged(item, "node") for path, item in paths.items()}
 
 

@@ -30,6 +30,7 @@ NEWER = {
     "TOKENHOUSE_GATE__COOKIE": "true",
     "TOKENHOUSE_GATE__QUERY": "true",
     "TOKENHOUSE_GATE__REASON_HEADER": "true",
+    "TOKENHOUSE_METRICS__ENABLED": "true",
 }
 CONFIGS: Mapping[str, Mapping[str, str]] = {
     "as it comes": {},

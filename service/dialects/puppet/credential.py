@@ -18,6 +18,7 @@ _SHAPES = re.compile(
     r"""
     0[A-Za-z0-9_-]{43}                                  # as they are made here
     | [!-+\--~]{40}                                     # of the other products
+    | th_[0-9A-Za-z]{51}                                # of no product
     | nbt_[0-9A-Za-z]{12}\.[0-9A-Za-z]{40}
     | [A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]{4,}  # of Puppet Enterprise up to 2016.5
     """,

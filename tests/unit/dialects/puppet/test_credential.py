@@ -61,6 +61,7 @@ def test_a_suffix_says_that_the_use_is_none(text: str, bare: str, trace: Trace):
         "0" + "-_" * 21 + "A",
         "a1" * 20,
         "!" * 39 + "~",
+        "th_" + "a" * 51,
         "nbt_" + "a" * 12 + "." + "b" * 40,
         "head.body.sign",
         "x" * 700 + "." + "y" * 200 + "." + "z" * 300,

@@ -71,19 +71,8 @@ class App:
             self._metrics = Metrics(self._gate.counts, self.house.tokens.mismatches.counts)
         self._dialects = [_dialect(name) for name in config.dialects.enabled]
         self._owner = _root_owner(config)
-        self._routes = routes(self._dialects, self._service(), self._owner)
+        self._routes = routes(self._dialects, service_of(self.house), self._owner)
         self._document = openapi.Document(config, self._dialects, self._owner)
-
-    def _service(self) -> Service:
-        return Service(
-            config=self.config,
-            policies=self.house.policies,
-            tokens=self.house.tokens,
-            users=self.house.users,
-            logins=self.house.logins,
-            trust=self.house.trust,
-            node=self.config.server.node,
-        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -205,6 +194,19 @@ class App:
             if any(text.startswith(prefix) for prefix in own):
                 return dialect.refuse(status)
         return plain(status, path)
+
+
+def service_of(house: House) -> Service:
+    """What a dialect may use of *house*."""
+    return Service(
+        config=house.config,
+        policies=house.policies,
+        tokens=house.tokens,
+        users=house.users,
+        logins=house.logins,
+        trust=house.trust,
+        node=house.config.server.node,
+    )
 
 
 def _message(stage: str) -> Message:

@@ -187,12 +187,11 @@ class Tokens:
         self, text: bytes, *, address: bytes, agent: bytes, write: bool, trace: Trace = Trace.WHOLE
     ) -> Verdict:
         """Decide one use of the token *text* (see ``Store.verify``)."""
-        try:
-            shard, digest = place_of(text)
-        except Garbled:
+        place = _place(text)
+        if place is None:
             return Verdict(word=Word.UNKNOWN)
         verdict = await self.store.verify(
-            shard, digest, address=address, agent=agent, write=write, trace=trace
+            *place, address=address, agent=agent, write=write, trace=trace
         )
         if verdict.mismatch and trace is not Trace.NONE:
             self.mismatches.note(verdict.policy, verdict.token_id, verdict.mismatch)
@@ -242,11 +241,8 @@ class Tokens:
 
     async def revoke(self, text: bytes) -> bool:
         """Kill the token *text*; False when there is none or it is dead already."""
-        try:
-            shard, digest = place_of(text)
-        except Garbled:
-            return False
-        return await self._kill(shard, digest) is Word.OK
+        place = _place(text)
+        return place is not None and await self._kill(*place) is Word.OK
 
     async def revoke_id(self, number: int) -> None:
         """Kill the token with public number *number*. NoSuchToken."""
@@ -305,11 +301,8 @@ class Tokens:
 
     async def find(self, text: bytes) -> Token | None:
         """The token *text*, whatever has become of it; None when nobody has it."""
-        try:
-            shard, digest = place_of(text)
-        except Garbled:
-            return None
-        return await self.records.by_digest(shard, digest)
+        place = _place(text)
+        return None if place is None else await self.records.by_digest(*place)
 
     async def used(self, text: bytes, verdict: Verdict) -> Token | None:
         """The token *text* that *verdict* has just allowed; None when it is gone since."""
@@ -320,7 +313,8 @@ class Tokens:
 
     async def owner_of(self, text: bytes) -> str | None:
         """Whose the token *text* is, or was while it is still kept."""
-        return await self.records.owner_of(*place_of(text))
+        place = _place(text)
+        return None if place is None else await self.records.owner_of(*place)
 
     async def of_owner(self, owner: str) -> list[Token]:
         """All tokens of *owner*, newest first."""
@@ -383,3 +377,11 @@ class Tokens:
         await asyncio.gather(*self._background, return_exceptions=True)
         if self.announcer is not None:
             await self.announcer.settle()
+
+
+def _place(text: bytes) -> tuple[bytes, bytes] | None:
+    """``place_of``, but None for what was never made here."""
+    try:
+        return place_of(text)
+    except Garbled:
+        return None

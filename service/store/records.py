@@ -98,17 +98,12 @@ class Records:
 
     async def by_digest(self, shard: bytes, digest: bytes) -> Token | None:
         """The token with *digest* in *shard*, or where its alias there leads; None without one."""
-        for _ in range(2):
-            key = self.keys.token(shard, digest)
-            owner, alias = (await self.client.run((b"HMGET", key, b"o", b"a")))[0]
-            if owner is not None:
-                name = owner.decode()
-                found = await self._read(shard, name, [digest], await self._state(shard, name))
-                return found[0] if found else None
-            if alias is None:
-                return None
-            shard = alias
-        return None
+        place = await self._place(shard, digest)
+        if place is None:
+            return None
+        shard, owner = place
+        found = await self._read(shard, owner, [digest], await self._state(shard, owner))
+        return found[0] if found else None
 
     async def by_id(self, number: int) -> Token | None:
         """The token with public number *number*, None when nobody has it."""
@@ -126,13 +121,19 @@ class Records:
 
     async def owner_of(self, shard: bytes, digest: bytes) -> str | None:
         """Whose the token with *digest* is, or was; None when nothing is known of it any more."""
+        place = await self._place(shard, digest)
+        return None if place is None else place[1]
+
+    async def _place(self, shard: bytes, digest: bytes) -> tuple[bytes, str] | None:
+        """The shard and the owner of a record that is in *shard*, or where an alias leads to."""
         for _ in range(2):
             step = (b"HMGET", self.keys.token(shard, digest), b"o", b"a")
             owner, alias = (await self.client.run(step))[0]
             if owner is not None:
-                name: str = owner.decode()
-                return name
-            shard = alias or shard
+                return shard, owner.decode()
+            if alias is None:
+                return None
+            shard = alias
         return None
 
     async def by_name(self, owner: str, name: bytes) -> Token | None:

@@ -12,11 +12,12 @@ import httpx
 import pytest
 
 from service import errors
+from service.app import service_of
 from service.config import DIALECTS, Config
 from service.core.users import BadPassword
 from service.errors import Busy, NotSetUp, Refusal, StoreDown, TokenhouseError, TooManyAttempts
 from service.house import House, build
-from service.wire.dialect import Dialect, Service
+from service.wire.dialect import Dialect
 
 FOLDERS = sorted(
     path.parent.name
@@ -86,16 +87,9 @@ def house(url: str = "memory://") -> House:
 
 def client(name: str, made: House) -> httpx.AsyncClient:
     """A client of the dialect *name* in the house *made*."""
-    service = Service(
-        config=made.config,
-        policies=made.policies,
-        tokens=made.tokens,
-        users=made.users,
-        logins=made.logins,
-        trust=made.trust,
-        node="node",
+    transport = httpx.ASGITransport(
+        app=dialect(name).build(service_of(made)), client=("192.0.2.1", 1)
     )
-    transport = httpx.ASGITransport(app=dialect(name).build(service), client=("192.0.2.1", 1))
     return httpx.AsyncClient(transport=transport, base_url="http://house.test")
 
 

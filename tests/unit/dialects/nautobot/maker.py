@@ -10,11 +10,11 @@ from typing import Any
 import httpx
 from starlette.types import ASGIApp
 
+from service.app import service_of
 from service.config import Config
 from service.core.tokens import Wish
 from service.dialects.nautobot import DIALECT
 from service.house import House, build
-from service.wire.dialect import Service
 
 CHEAP = {"argon2_time": 1, "argon2_memory": "8KiB", "hashers": 1}
 """A password hash that costs next to nothing; for tests only."""
@@ -28,19 +28,6 @@ def config(**sections: dict[str, Any]) -> Config:
     """The defaults with *sections* on top; one may say how ``login`` is beyond being cheap."""
     sections["login"] = {**CHEAP, **sections.get("login", {})}
     return Config(**sections)
-
-
-def service_of(house: House) -> Service:
-    """What the composition root would give a dialect."""
-    return Service(
-        config=house.config,
-        policies=house.policies,
-        tokens=house.tokens,
-        users=house.users,
-        logins=house.logins,
-        trust=house.trust,
-        node="node",
-    )
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,12 @@ from typing import Any
 import httpx
 import pytest
 
+from service.app import service_of
 from service.config import Config
 from service.core.tokens import Wish
 from service.dialects.oauth import DIALECT
 from service.house import House, build
 from service.model import Issued
-from service.wire.dialect import Service
 
 CHEAP = {"argon2_time": 1, "argon2_memory": "8KiB", "hashers": 1}
 """A password hash that costs next to nothing; for tests only."""
@@ -53,16 +53,9 @@ class OAuth:
 async def opened(**sections: dict[str, Any]) -> AsyncIterator[OAuth]:
     """The endpoints, configured by *sections*."""
     house = build(Config(login={**CHEAP, **sections.pop("login", {})}, **sections))
-    service = Service(
-        config=house.config,
-        policies=house.policies,
-        tokens=house.tokens,
-        users=house.users,
-        logins=house.logins,
-        trust=house.trust,
-        node="node",
+    transport = httpx.ASGITransport(
+        app=DIALECT.build(service_of(house)), client=("192.0.2.1", 40000)
     )
-    transport = httpx.ASGITransport(app=DIALECT.build(service), client=("192.0.2.1", 40000))
     try:
         await house.setup.init()
         await house.users.add("alice", "pw", superuser=True)

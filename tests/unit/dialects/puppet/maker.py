@@ -10,13 +10,13 @@ from typing import Any
 import httpx
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from service.app import service_of
 from service.config import Config
 from service.core.tokens import Wish
 from service.dialects.puppet import DIALECT
 from service.dialects.puppet.shape import sid
 from service.house import House, build
 from service.model import Token
-from service.wire.dialect import Service
 
 CHEAP = {"argon2_time": 1, "argon2_memory": "8KiB", "hashers": 1}
 """A password hash that costs next to nothing; for tests only."""
@@ -40,19 +40,6 @@ def config(**sections: dict[str, Any]) -> Config:
     """The defaults with *sections* on top; one may say how ``login`` is beyond being cheap."""
     sections["login"] = {**CHEAP, **sections.get("login", {})}
     return Config(**sections)
-
-
-def service_of(house: House) -> Service:
-    """What the composition root would give a dialect."""
-    return Service(
-        config=house.config,
-        policies=house.policies,
-        tokens=house.tokens,
-        users=house.users,
-        logins=house.logins,
-        trust=house.trust,
-        node="node",
-    )
 
 
 def certified(app: ASGIApp, name: str) -> ASGIApp:

@@ -42,7 +42,6 @@ SEEDS = range(5)
 KINDS = ("plain", "keeping", "trusting")
 AT_ONCE = 100
 LATE_S = 600
-"""How much later a busy machine may come to the second gate."""
 DEFAULTS = [(b"date", b"Sun, 22 Nov 2026 00:00:00 GMT"), (b"server", b"uvicorn")]
 
 

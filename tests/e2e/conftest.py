@@ -11,12 +11,13 @@ import pytest
 
 from service.config import load
 from service.house import build
-from tests.conftest import or_skip
-from tests.nodes import Node, environment
+from tests.conftest import ServerFactory, or_skip
+from tests.nodes import PROMPT, Node, environment
 from tests.servers import NEWEST, Memory, Pool, Server
 
 PASSWORD = "correct horse battery"
 AUTHTOKEN = "/api/v2/authtoken/"
+DURABLE = {"appendonly": "yes", "appendfsync": "always"}
 
 
 def prepare(store: str, *users: str, init: bool = True) -> None:
@@ -75,3 +76,19 @@ def pair(shared_pair: Pair, redis_server: Server | Memory) -> Pair:
     assert redis_server.url == shared_pair.server.url
     prepare(redis_server.url, "alice")
     return shared_pair
+
+
+@pytest.fixture
+def server(server_factory: ServerFactory) -> Server:
+    """A Redis of this test's own, with the user alice, that survives a restart with its data."""
+    made = server_factory(conf=DURABLE)
+    prepare(made.url, "alice")
+    return made
+
+
+@pytest.fixture
+def node(server: Server) -> Iterator[Node]:
+    """A node on it that waits for it no longer than it does by default."""
+    started = Node(server.url, PROMPT)
+    yield started
+    started.stop()

@@ -6,7 +6,6 @@ import asyncio
 import base64
 import time
 from collections import Counter
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -15,7 +14,7 @@ import pytest
 from tests.conftest import ServerFactory
 from tests.e2e.conftest import PASSWORD, Pair, gate, prepare
 from tests.e2e.test_secrets import Monitor, everything
-from tests.nodes import PROMPT, Node, tokenhouse
+from tests.nodes import Node, tokenhouse
 from tests.servers import Server
 
 BASE = "/rbac-api"
@@ -26,7 +25,6 @@ REVOKE = f"{BASE}/v2/tokens"
 COMMAND = f"{BASE}/v1/command/users"
 PROMISE_S = 1.0
 """How long an outage takes to be told at most, on a machine that others use too."""
-DURABLE = {"appendonly": "yes", "appendfsync": "always"}
 
 
 def login(node: Node, user: str = "alice", password: str = PASSWORD, **wish: str) -> httpx.Response:
@@ -192,22 +190,6 @@ def test_ten_wrong_passwords_revoke_where_it_is_configured(pair: Pair) -> None:
 
 
 # -- outages -----------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def server(server_factory: ServerFactory) -> Server:
-    """A Redis of this test's own that survives a restart with its data."""
-    made = server_factory(conf=DURABLE)
-    prepare(made.url, "alice")
-    return made
-
-
-@pytest.fixture
-def node(server: Server) -> Iterator[Node]:
-    """A node on it that waits for it no longer than it does by default."""
-    started = Node(server.url, PROMPT)
-    yield started
-    started.stop()
 
 
 def requests(token: str) -> list[tuple[str, str, dict[str, Any]]]:

@@ -6,9 +6,7 @@ The servers of the tests know no TLS, so a relay in front of one speaks it.
 from __future__ import annotations
 
 import asyncio
-import shutil
 import ssl
-import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,33 +15,15 @@ import pytest
 
 from service.errors import StoreDown
 from service.store.client import Client
+from tests.certs import Authority, Pair
 from tests.servers import Server
-
-pytestmark = pytest.mark.skipif(not shutil.which("openssl"), reason="no openssl on this machine")
-
-
-def certify(folder: Path) -> tuple[Path, Path]:
-    """A certificate for 127.0.0.1 that signs itself, and its key."""
-    folder.mkdir()
-    certificate, key = folder / "ca.pem", folder / "key.pem"
-    words = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=t"
-    named = [
-        "-addext",
-        "subjectAltName=IP:127.0.0.1",
-        "-keyout",
-        str(key),
-        "-out",
-        str(certificate),
-    ]
-    subprocess.run(["openssl", *words.split(), *named], check=True, capture_output=True)
-    return certificate, key
 
 
 @asynccontextmanager
-async def relay(server: Server, certificate: Path, key: Path) -> AsyncIterator[int]:
+async def relay(server: Server, own: Pair) -> AsyncIterator[int]:
     """A port where *server* is reached through TLS."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
+    context.load_cert_chain(*own.files)
     tasks: set[asyncio.Task[None]] = set()
 
     async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -82,18 +62,18 @@ async def ping(url: str) -> list[bytes]:
 
 async def test_only_the_given_ca_is_believed(redis_server: Server, tmp_path: Path):
     """With the server's CA it works; with another, the system's, or without TLS it is down."""
-    right, other = certify(tmp_path / "right"), certify(tmp_path / "other")
-    async with relay(redis_server, *right) as port:
+    right, other = Authority(tmp_path / "right"), Authority(tmp_path / "other")
+    async with relay(redis_server, right.server()) as port:
         where = f"127.0.0.1:{port}/0"
 
-        assert [b"PONG"] == await ping(f"rediss://{where}?ssl_ca_certs={right[0]}")
-        for url in (f"rediss://{where}?ssl_ca_certs={other[0]}", f"rediss://{where}"):
+        assert [b"PONG"] == await ping(f"rediss://{where}?ssl_ca_certs={right.file}")
+        for url in (f"rediss://{where}?ssl_ca_certs={other.file}", f"rediss://{where}"):
             with pytest.raises(StoreDown):
                 await ping(url)
 
 
 async def test_plain_talk_to_a_tls_port_is_down(redis_server: Server, tmp_path: Path):
     """redis:// towards a TLS port fails as StoreDown, within the deadline."""
-    async with relay(redis_server, *certify(tmp_path / "right")) as port:
+    async with relay(redis_server, Authority(tmp_path).server()) as port:
         with pytest.raises(StoreDown):
             await ping(f"redis://127.0.0.1:{port}/0")

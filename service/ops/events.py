@@ -22,7 +22,7 @@ LOOK_S = 0.25
 """How late an event is at most, as long as the store answers."""
 PART = 500
 CALM_S = 15.0
-"""After so long without an event a comment is sent, and who listens is looked at again."""
+"""After so long without an event a comment is sent; as often, who listens is looked at again."""
 RETRY_MS = 1000
 
 _LAST = re.compile(r"[0-9]{1,19}-[0-9]{1,19}", re.ASCII)
@@ -74,20 +74,22 @@ class Events:
         yield b"retry: %d\n" % RETRY_MS
         yield _event(last, "reset" if missed else "start", b"{}")
         loop = asyncio.get_running_loop()
-        calm_since = loop.time()
+        calm_since = looked_at = loop.time()
         while not self._ending():
             try:
-                found = await self._announcer.after(last, PART)
-                if not found and loop.time() > calm_since + CALM_S:
+                if loop.time() > looked_at + CALM_S:
                     if await self._refusal(question) is not None:
                         return
-                    yield b": \n\n"
-                    calm_since = loop.time()
+                    looked_at = loop.time()
+                found = await self._announcer.after(last, PART)
             except StoreDown:
                 found = []
             if found:
                 yield b"".join(_event(name, "revoked", _json(each)) for name, each in found)
                 last, calm_since = found[-1][0], loop.time()
+            elif loop.time() > calm_since + CALM_S:
+                yield b": \n\n"
+                calm_since = loop.time()
             if len(found) < PART:
                 await asyncio.sleep(LOOK_S)
 

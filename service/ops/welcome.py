@@ -14,7 +14,12 @@ from service.core.users import Users
 
 NAME = "admin"
 PASSWORD_BYTES = 12
-LOGIN = "/api/v2/authtoken/"
+LOGINS = {
+    "tower": ("/api/v2/authtoken/", "username"),
+    "netbox": ("/netbox/api/users/tokens/provision/", "username"),
+    "puppet": ("/rbac-api/v1/auth/token", "login"),
+}
+"""Where a name and a password get a token, and how the name is called there."""
 
 
 class Hosting(Protocol):
@@ -36,25 +41,28 @@ async def welcome(house: Hosting, url: str) -> str | None:
 
     *url* is where this node answers (``local_url``). The store is set up already.
     """
-    if not house.config.in_memory or await house.users.owners.count():
+    if not house.config.in_memory or await house.users.count():
         return None
     password = secrets.token_urlsafe(PASSWORD_BYTES)
     await house.users.add(NAME, password, superuser=True)
-    return (
+    text = (
         f"\nThe store is new and empty, so there is now a user for you:\n\n"
         f"  user      {NAME}\n"
         f"  password  {password}\n\n"
-        f"Get a token:\n\n"
-        f"  {login_line(url, NAME, password, certfile=house.config.server.ssl_certfile)}\n\n"
     )
+    line = login_line(house.config, url, NAME, password)
+    return text + (f"Get a token:\n\n  {line}\n\n" if line else "")
 
 
-def login_line(url: str, name: str, password: str, *, certfile: str = "") -> str:
-    """A curl command that logs *name* in, quoted for a shell; *certfile* is what it trusts."""
-    body = orjson.dumps({"username": name, "password": password}).decode()
-    trust = ["--cacert", certfile] if certfile else []
-    words = ["-H", "Content-Type: application/json", "-d", body, url + LOGIN]
-    return shlex.join(["curl", "-s", *trust, *words])
+def login_line(config: Config, url: str, name: str, password: str) -> str:
+    """A curl command that logs *name* in, quoted for a shell; empty where no dialect takes one."""
+    for dialect, (path, field) in LOGINS.items():
+        if dialect in config.dialects.enabled:
+            body = orjson.dumps({field: name, "password": password}).decode()
+            trust = ["--cacert", config.server.ssl_certfile] if config.server.ssl_certfile else []
+            words = ["-H", "Content-Type: application/json", "-d", body, url + path]
+            return shlex.join(["curl", "-s", *trust, *words])
+    return ""
 
 
 def local_url(host: str, port: int, *, scheme: str = "http") -> str:

@@ -6,8 +6,10 @@ import json
 import shlex
 from collections.abc import AsyncIterator
 
+import httpx
 import pytest
 
+from service.app import App
 from service.config import load
 from service.house import House, build
 from service.ops.welcome import local_url, login_line, welcome
@@ -66,10 +68,49 @@ async def test_a_shared_store_gets_no_user(redis_server: object) -> None:
 
 def test_the_curl_line_survives_any_shell() -> None:
     """Quotes and dollars in a name or password are data."""
-    *_, body, url = shlex.split(login_line(URL, "o'hara", '$HOME "`id`\\'))
+    *_, body, url = shlex.split(login_line(load(env={}), URL, "o'hara", '$HOME "`id`\\'))
 
     assert {"username": "o'hara", "password": '$HOME "`id`\\'} == json.loads(body)
     assert f"{URL}/api/v2/authtoken/" == url
+
+
+@pytest.mark.parametrize(
+    ("enabled", "path", "field"),
+    [
+        ('["oauth", "tower"]', "/api/v2/authtoken/", "username"),
+        ('["nautobot", "netbox"]', "/netbox/api/users/tokens/provision/", "username"),
+        ('["puppet"]', "/rbac-api/v1/auth/token", "login"),
+    ],
+)
+async def test_the_curl_line_is_for_a_dialect_that_is_spoken(
+    enabled: str, path: str, field: str
+) -> None:
+    """What it prints gets a token from the node that printed it."""
+    app = App(load(env={"TOKENHOUSE_DIALECTS__ENABLED": enabled}))
+    await app.house.setup.init()
+    text = await welcome(app.house, URL)
+    assert text
+    (line,) = [line for line in text.splitlines() if "curl" in line]
+    *_, body, url = shlex.split(line)
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(transport=transport, base_url=URL) as http:
+        answer = await http.post(url, content=body, headers={"content-type": "application/json"})
+    await app.house.aclose()
+
+    assert (URL + path, field) == (url, next(iter(json.loads(body))))
+    assert answer.status_code in (200, 201)
+
+
+async def test_where_no_login_is_spoken_there_is_no_curl_line() -> None:
+    """The user is told all the same."""
+    house = build(load(env={"TOKENHOUSE_DIALECTS__ENABLED": '["oauth"]'}))
+    await house.setup.init()
+    text = await welcome(house, URL)
+    await house.aclose()
+
+    assert text
+    assert "  password  " in text
+    assert "curl" not in text
 
 
 async def test_a_node_with_a_certificate_says_how_to_trust_it() -> None:

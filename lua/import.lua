@@ -15,10 +15,11 @@
 -- ARGV[7] nonce    nonce and key name for the field c; empty: the token is never shown again
 -- ARGV[8] ceiling  entries the index may hold
 -- ARGV[9] password first bytes of the hash that was checked; empty: none was
--- ARGV[10] field    pairs of further fields and values follow
--- ARGV[11..] value
+-- ARGV[10] active   "1" when a disabled owner gets none, as one who moves in may
+-- ARGV[11] field    pairs of further fields and values follow
+-- ARGV[12..] value
 -- RETURNS issued counter created_ms expires_ms left_ms | exists left_ms | conflict | unknown
---         | again what | full entries
+--         | inactive | again what | full entries
 -- left_ms is -1 where only its use or nothing ends it.
 -- CLOCK   server
 -- @include now_ms
@@ -30,6 +31,7 @@ local owner, head, stop = ARGV[1], ARGV[2], tonumber(ARGV[4])
 local floors = owner .. '\0' .. string.sub(head, 2, 2)
 local state = redis.call('HMGET', KEYS[2], owner, floors)
 if not state[1] then return { 'unknown' } end
+if ARGV[10] == '1' and string.sub(state[1], 1, 1) ~= 'a' then return { 'inactive' } end
 local password = redis.call('HGET', KEYS[5], 'password') or ''
 if string.sub(password, 1, #ARGV[9]) ~= ARGV[9] then return { 'again', 'user' } end
 local now = now_ms()
@@ -61,7 +63,7 @@ if age > 0 and (stop == 0 or now + age < stop) then stop = now + age end
 head = string.sub(head, 1, 4) .. bytes_of(counter, 5) .. string.sub(head, 10, 13)
   .. bytes_of(stop, 6) .. string.sub(head, 20)
 redis.call('HSET', KEYS[1], 'h', head, 'o', owner, 'c', ARGV[7] .. bytes_of(made, 6))
-for i = 10, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
+for i = 11, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
 local life, ends = string.sub(head, 3, 3), stop
 if life ~= 'n' then
   local left = life == 's' and tonumber(ARGV[3]) or math.huge

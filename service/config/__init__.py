@@ -1,7 +1,6 @@
 """Every knob once: its kind, range and default, and how file and environment set it."""
 
 from service.config.hidden import SecretKey
-from service.config.kinds import Network
 from service.config.layers import Knob, config_file, knobs, load, trace
 from service.config.rules import LETTERS
 from service.config.sections import DIALECTS, Config
@@ -11,7 +10,6 @@ __all__ = [
     "LETTERS",
     "Config",
     "Knob",
-    "Network",
     "SecretKey",
     "config_file",
     "knobs",

@@ -16,7 +16,6 @@ from service.config.hidden import SecretKey, SecretKeys, StoreUrl
 from service.config.kinds import (
     Choice,
     Duration,
-    Network,
     Networks,
     Size,
     Text,
@@ -26,7 +25,7 @@ from service.config.kinds import (
 )
 from service.config.knob import Section, Switch, knob
 from service.config.rules import Policies
-from service.model import Policy
+from service.model import Network, Policy
 
 FilePath = Annotated[str, Text(r"[^\0\r\n]{0,4096}", "a path, or empty for none")]
 

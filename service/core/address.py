@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
-from service.model import ADDRESS_BYTES
+from service.model import ADDRESS_BYTES, Network
 
 HOPS = 16
 MAPPED = b"\0" * 10 + b"\xff\xff"
@@ -21,8 +21,6 @@ _PAIR = re.compile(
 )
 _ESCAPED = re.compile(r"\\(.)")
 _HIDDEN_PORT = re.compile(r"(?<=.):_[0-9A-Za-z._-]+$")
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 @lru_cache(maxsize=4096)

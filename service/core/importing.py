@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from service.core.secret import LEAST_DIFFERENT, Form, shard_of_text
+from service.core.secret import Form, KeyFault, fault_of_key, shard_of_text
 from service.core.tokens import Wish
 from service.errors import BadName
 from service.model import (
@@ -45,8 +45,7 @@ MOST_NETWORKS = 256
 
 CLIENT = "tokenhouse token import"
 
-# Visible ASCII but the comma, which a header cannot carry in a token.
-_KEY = re.compile(r"[!-+\--~]{40}")
+_KEY_LENGTH = 40
 _NBT = re.compile(r"nbt_[0-9A-Za-z]{12}\.([0-9A-Za-z]{40})")
 _DIGEST = re.compile(r"[0-9A-Fa-f]{64}")
 _FIRST = re.compile(r"[!-~]{4}")
@@ -129,7 +128,7 @@ _KNOWN = frozenset(COLUMNS)
 def looks_like_a_key(text: str) -> bool:
     """Whether *text*, said to be an owner, may be a key in the wrong column."""
     bare = text.strip()
-    return bool("nbt_" in bare or (_KEY.fullmatch(bare) and "@" not in bare))
+    return bool("nbt_" in bare or (_is_key(bare) and "@" not in bare))
 
 
 def _text(row: Mapping[str, object], name: str) -> str:
@@ -157,13 +156,17 @@ def _key(row: Mapping[str, object], policy: Policy) -> tuple[str, bytes, bytes]:
     return key, hashlib.sha256(raw).digest()[:DIGEST_BYTES], shard_of_text(raw)
 
 
+def _is_key(text: str) -> bool:
+    return len(text) == _KEY_LENGTH and fault_of_key(text) is not KeyFault.LETTERS
+
+
 def _check_key(key: str, policy: Policy) -> None:
     second = _NBT.fullmatch(key) if policy.name == "netbox" else None
-    if second is None and not _KEY.fullmatch(key):
+    if second is None and not _is_key(key):
         forms = " or the form nbt_<12>.<40>" if policy.name == "netbox" else ""
-        raise BadRow(f"key: it has 40 visible ASCII characters (no comma){forms}")
-    if len(set(second[1] if second else key)) < LEAST_DIFFERENT:
-        raise BadRow(f"key: it has fewer than {LEAST_DIFFERENT} different characters")
+        raise BadRow(f"key: it has {_KEY_LENGTH} visible ASCII characters (no comma){forms}")
+    if fault := fault_of_key(second[1] if second else key):
+        raise BadRow(f"key: {fault.value}")
 
 
 def _digest(digest: str, first: str) -> tuple[bytes, bytes]:

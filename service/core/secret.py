@@ -34,9 +34,12 @@ _CHECKSUM = 6
 _CHOSEN_SIZE = 40
 """Of a key that a client may have chosen, and that may begin with anything."""
 
-
+KEY_LETTERS = r"!-+\--~"
+"""What a key may be made of that was made elsewhere, as a regular expression's class: visible ASCII
+but the comma, which a header cannot carry in a token."""
+_LETTERS = re.compile(f"[{KEY_LETTERS}]*")
 LEAST_DIFFERENT = 10
-"""How many different characters a key has at least that was made elsewhere: fewer are guessed."""
+"""How many different characters such a key has at least: fewer are guessed."""
 
 
 class Form(Enum):
@@ -50,6 +53,13 @@ class Form(Enum):
     BASE64 = 32
     NBT = 48
     NATIVE = 33
+
+
+class KeyFault(Enum):
+    """What is wrong with a key that was made elsewhere."""
+
+    LETTERS = "it holds blanks, commas, or what is not visible ASCII"
+    PLAIN = f"it has fewer than {LEAST_DIFFERENT} different characters"
 
 
 class Garbled(ValueError):
@@ -76,6 +86,13 @@ def place_of(text: bytes) -> tuple[bytes, bytes]:
 def agent_digest(agent: bytes) -> bytes:
     """What is stored of a user agent (an absent one equals an empty one)."""
     return hashlib.sha256(agent).digest()[:AGENT_BYTES]
+
+
+def fault_of_key(key: str) -> KeyFault | None:
+    """Why no token can have *key*, which was made elsewhere; its length is its dialect's affair."""
+    if not _LETTERS.fullmatch(key):
+        return KeyFault.LETTERS
+    return KeyFault.PLAIN if len(set(key)) < LEAST_DIFFERENT else None
 
 
 def shard_of_text(text: bytes) -> bytes:

@@ -150,7 +150,7 @@ class Tokens:
 
     async def _import(self, wish: Wish) -> Issued:
         """Make the token whose text the client chose."""
-        outcome = (await self.imports.many([self.foreign(wish)]))[0]
+        outcome = (await self.imports.many([replace(self.foreign(wish), active=True)]))[0]
         if outcome.word is Word.ISSUED:
             return issued_of(wish, outcome, wish.text)
         if outcome.word is Word.UNKNOWN:
@@ -233,6 +233,8 @@ class Tokens:
             fields=fields,
         )
         if word is not Word.OK:
+            if end is not None:
+                await self.imports.forget(token)
             raise NoSuchToken(str(token.token_id))
         if end is not None and end[1]:
             await self.imports.release(token, end[1])

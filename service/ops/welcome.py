@@ -50,11 +50,11 @@ async def welcome(house: Hosting, url: str) -> str | None:
         f"  user      {NAME}\n"
         f"  password  {password}\n\n"
     )
-    line = login_line(house.config, url, NAME, password)
+    line = login_line(house.config, url, NAME, password=password)
     return text + (f"Get a token:\n\n  {line}\n\n" if line else "")
 
 
-def login_line(config: Config, url: str, name: str, password: str) -> str:
+def login_line(config: Config, url: str, name: str, *, password: str) -> str:
     """A curl command that logs *name* in, quoted for a shell; empty where no dialect takes one."""
     for dialect, (path, field) in LOGINS.items():
         if dialect in config.dialects.enabled:

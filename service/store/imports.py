@@ -23,11 +23,15 @@ GRAVE_MS = 90 * 86_400_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Foreign:
-    """A token to import: *place* is the shard that its text names, *made_ms* 0 for now."""
+    """A token to import: *place* is the shard that its text names, *made_ms* 0 for now.
+
+    *active* is whether its owner must be.
+    """
 
     new: NewToken
     place: bytes
     made_ms: int = 0
+    active: bool = False
 
     @property
     def shard(self) -> bytes:
@@ -50,8 +54,9 @@ class Imports:
         self._import = store.scripts["import"]
 
     async def many(self, tokens: Sequence[Foreign]) -> list[Outcome]:
-        """One outcome each, in order: ``issued``, ``exists``, ``conflict``, ``unknown``, ``full``.
+        """One outcome each, in order.
 
+        ``issued``, ``exists``, ``conflict``, ``unknown``, ``inactive``, ``again``, ``full``;
         ``exists``: the owner has this very token; ``conflict``: somebody else has or had it.
         """
         held = await self._claim_all(tokens)
@@ -66,14 +71,19 @@ class Imports:
         """Keep the alias of *token*, if it has one, before it may live longer."""
         if token.place:
             alias = self._keys.token(token.place, token.digest)
-            args: list[Part] = [shard_of(token.owner), b"", b"", b"", 0]
-            await self._run([Call(self._claim, [alias], args)])
+            await self._run([settling(self._store, alias, shard_of(token.owner))])
 
     async def release(self, token: Token, end_ms: int) -> None:
         """Let the alias of *token*, if it has one, end a grave after *end_ms*."""
         if token.place:
             alias = self._keys.token(token.place, token.digest)
             await self._store.client.run((b"PEXPIREAT", alias, end_ms + GRAVE_MS))
+
+    async def forget(self, token: Token) -> None:
+        """Let the alias of *token*, if it has one, end with the grave: the record is dead."""
+        if token.place:
+            alias = self._keys.token(token.place, token.digest)
+            await self._store.client.run((b"PEXPIRE", alias, GRAVE_MS))
 
     async def _run(self, calls: Sequence[Call]) -> list[Reply]:
         return await self._store.client.run(*calls) if calls else []
@@ -126,6 +136,7 @@ class Imports:
             new.nonce,
             new.policy.max_tokens,
             new.password,
+            b"1" if token.active else b"",
             *(part for pair in fields.items() for part in pair),
         ]
         return Call(self._import, keys, args)
@@ -150,12 +161,20 @@ class Imports:
         alias = self._keys.token(token.place, token.new.digest)
         # An alias that lives longer than its record does no harm.
         ttl_ms = 0 if left_ms < 0 else left_ms + token.new.policy.grave_ms
-        return Call(self._claim, [alias], [token.shard, b"", b"", b"", ttl_ms])
+        return settling(self._store, alias, token.shard, ttl_ms=ttl_ms)
 
     def _revoking(self, token: Foreign) -> Call:
         shard, new = token.shard, token.new
         keys = [self._keys.token(shard, new.digest), self._keys.index(shard, new.owner)]
         return Call(self._store.scripts["revoke"], keys, [new.owner])
+
+
+def settling(store: Store, alias: bytes, shard: bytes, *, ttl_ms: int = 0) -> Call:
+    """Let the key *alias* lead to *shard*, where the record is, for *ttl_ms* at least (0: always).
+
+    There is no attempt under way, nor was anything seen there.
+    """
+    return Call(store.scripts["claim"], [alias], [shard, b"", b"", b"", ttl_ms])
 
 
 def _outcome(reply: Reply, token: Foreign) -> Outcome:

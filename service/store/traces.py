@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from service.model import Life, Token, Word
-from service.store.client import Call, Command, Part, Reply
+from service.store.client import Call, Command, Reply
+from service.store.imports import settling
 from service.store.keys import shard_of
 from service.store.store import Store
 
@@ -70,9 +71,7 @@ def _keeping(store: Store, alias: Alias, now_ms: int) -> Call:
     if token.life is Life.FIXED:
         ttl_ms = max(token.expires_ms - now_ms, 0) + alias.grave_ms
     key = store.keys.token(alias.place, token.digest)
-    made = b""  # there is no attempt under way: the record is there
-    args: list[Part] = [shard_of(token.owner), made, b"", b"", ttl_ms]
-    return Call(store.scripts["claim"], [key], args)
+    return settling(store, key, shard_of(token.owner), ttl_ms=ttl_ms)
 
 
 def _looks(store: Store, spot: Spot) -> tuple[Command, Command]:

@@ -25,7 +25,7 @@ DECISIONS: dict[str, Operation] = {
     ),
     "revoke": lambda rig, made: rig.store.revoke(made.shard, made.digest),
     "revoke_owner": lambda rig, _: rig.store.revoke_owner("alice"),
-    "set_owner": lambda rig, _: rig.owners.change("alice", {}, state="d"),
+    "set_owner": lambda rig, _: rig.owners.change("alice", {}, state="a"),
     "trim": lambda rig, _: rig.store.trim("alice", TOWER),
     "bury": lambda rig, _: rig.store.bury_all("alice"),
 }

@@ -5,11 +5,20 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 
-from service.core.secret import LEAST_DIFFERENT
+from service.core.secret import fault_of_key
 from service.dialects.nautobot import texts
 from service.dialects.nautobot.shape import DESCRIPTION_LENGTH, KEY_LENGTH, uuid_of
 from service.wire.rest.data import FormData
-from service.wire.rest.fields import NULL, Reader, Wrong, an_object, moment, text, truth
+from service.wire.rest.fields import (
+    KEY_FAULTS,
+    NULL,
+    Reader,
+    Wrong,
+    an_object,
+    moment,
+    text,
+    truth,
+)
 
 _KEY = text(least=KEY_LENGTH, most=KEY_LENGTH, blank=texts.KEY_BLANK)
 _MOMENT = moment(bare_date=False)
@@ -52,10 +61,8 @@ def _check_key(reader: Reader, key: str, current: str | None, *, choose: bool) -
             reader.wrong("key", texts.KEY_STAYS)
     elif not choose:
         reader.wrong("key", texts.KEY_NOT_CHOSEN)
-    elif len(set(key)) < LEAST_DIFFERENT:
-        reader.wrong("key", texts.KEY_PLAIN.format(LEAST_DIFFERENT))
-    elif not key.isprintable() or " " in key:
-        reader.wrong("key", texts.KEY_BLANKS)
+    elif fault := fault_of_key(key):
+        reader.wrong("key", KEY_FAULTS[fault])
 
 
 def _end(value: object) -> int:

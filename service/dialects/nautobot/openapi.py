@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from service.config import Config
-from service.core.secret import LEAST_DIFFERENT
+from service.core.secret import KEY_LETTERS, LEAST_DIFFERENT
 from service.dialects.nautobot import texts
 from service.dialects.nautobot.shape import BRIEF, DESCRIPTION_LENGTH, KEY_LENGTH
 from service.dialects.nautobot.tokens import NAME
@@ -186,6 +186,6 @@ def _key() -> Json:
     """A key that the client chooses, where it may."""
     return {
         "type": "string",
-        "pattern": f"^[!-~]{{{KEY_LENGTH}}}$",
+        "pattern": f"^[{KEY_LETTERS}]{{{KEY_LENGTH}}}$",
         "description": f"At least {LEAST_DIFFERENT} different characters.",
     }

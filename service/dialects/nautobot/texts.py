@@ -54,8 +54,6 @@ REFUSED = {
 
 KEY_BLANK = "This field cannot be blank."
 KEY_TAKEN = "Token with this Key already exists."
-KEY_PLAIN = "Ensure this field has at least {} different characters."
-KEY_BLANKS = "Ensure this field has no white space or control characters."
 KEY_NOT_CHOSEN = "Keys are made here and cannot be chosen. Leave this field out."
 KEY_STAYS = "The key of a token cannot be changed. Create another token."
 

@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from service.core.secret import LEAST_DIFFERENT, Form
+from service.core.secret import Form, fault_of_key
 from service.dialects.netbox import texts
 from service.dialects.netbox.view import Call
 from service.model import Network, User
 from service.wire.rest import metadata
 from service.wire.rest.fields import (
     BLANK,
+    KEY_FAULTS,
     Reader,
     Wrong,
     moment,
@@ -105,10 +106,8 @@ def chosen_text(call: Call, reader: Reader, want: Wanted, *, owner: User) -> str
     mine = rule == "own" and owner.name == me.name
     if not (mine or (rule != "never" and me.superuser)):
         reader.wrong(name, texts.KEY_NOT_CHOSEN)
-    elif len(set(want.text)) < LEAST_DIFFERENT:
-        reader.wrong(name, texts.KEY_TOO_PLAIN)
-    elif not want.text.isprintable() or " " in want.text:
-        reader.wrong(name, texts.KEY_WITH_BLANKS)
+    elif fault := fault_of_key(want.text):
+        reader.wrong(name, KEY_FAULTS[fault])
     elif want.version == 2:
         return _second_version(reader, want.text)
     return want.text

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from service.config import Config
-from service.core.secret import LEAST_DIFFERENT
+from service.core.secret import KEY_LETTERS, LEAST_DIFFERENT
 from service.dialects.netbox import about, provision, shape, texts, tokens, users
 from service.dialects.netbox.fields import (
     DESCRIPTION_SIZE,
@@ -307,7 +307,7 @@ def _network() -> Json:
 
 def _key(*, new: bool) -> Json:
     """A key that the client chooses, where it may."""
-    letters = "0-9A-Za-z" if new else "!-~"
+    letters = "0-9A-Za-z" if new else KEY_LETTERS
     return {
         "type": "string",
         "pattern": f"^[{letters}]{{{KEY_SIZE}}}$",

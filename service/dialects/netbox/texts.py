@@ -54,8 +54,6 @@ KEY_TAKEN = {
     "token": "Token with this Plaintext already exists.",
 }
 KEY_NOT_CHOSEN = "You may not choose the key of this token. Leave it out to get a random one."
-KEY_TOO_PLAIN = "Ensure this field has at least 10 different characters."
-KEY_WITH_BLANKS = "Ensure this field has no white space or control characters."
 KEY_NOT_BASE62 = "Ensure this field has letters and digits only."
 KEY_STAYS = "The key of a token cannot be changed. Make a new token instead."
 USER_STAYS = "The user of a token cannot be changed. Make a new token instead."

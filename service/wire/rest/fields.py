@@ -5,9 +5,10 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable, Iterable, Mapping
-from ipaddress import IPv4Network, IPv6Network
 from typing import TypeVar
 
+from service.core.secret import LEAST_DIFFERENT, KeyFault
+from service.model import Network
 from service.wire.json import Number
 from service.wire.rest import times
 from service.wire.rest.data import FormData
@@ -15,8 +16,6 @@ from service.wire.rest.refusal import Invalid
 
 T = TypeVar("T")
 D = TypeVar("D")
-
-Network = IPv4Network | IPv6Network
 
 REQUIRED = "This field is required."
 NULL = "This field may not be null."
@@ -31,6 +30,10 @@ BAD_TIME = (
     "YYYY-MM-DDThh:mm[:ss[.uuuuuu]][+HH:MM|-HH:MM|Z]."
 )
 TIME_OUT_OF_RANGE = "Datetime value out of range."
+KEY_FAULTS = {
+    KeyFault.PLAIN: f"Ensure this field has at least {LEAST_DIFFERENT} different characters.",
+    KeyFault.LETTERS: "Ensure this field has visible ASCII characters only, and no comma.",
+}
 
 _TRUE = frozenset({"t", "y", "yes", "true", "on", "1"})
 _FALSE = frozenset({"f", "n", "no", "false", "off", "0"})

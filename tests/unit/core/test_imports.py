@@ -10,7 +10,7 @@ import pytest
 
 from service.core.making import PasswordChanged
 from service.core.secret import Form, digest_of, shard_of_text
-from service.errors import KeyTaken, NoSuchToken, NoSuchUser, TooManyTokens
+from service.errors import KeyTaken, NoSuchToken, NoSuchUser, TooManyTokens, UserDisabled
 from service.model import Issued, Life, Trace, Word
 from service.store.imports import GRAVE_MS
 from service.store.keys import shard_of
@@ -246,9 +246,13 @@ async def test_the_alias_goes_with_the_record(rig: Rig) -> None:
 
 
 async def test_a_text_is_for_somebody(rig: Rig) -> None:
-    """An owner who is not there gets none, and one with too many gets no more."""
+    """An owner who is not there or disabled gets none, and one with too many gets no more."""
     with pytest.raises(NoSuchUser):
         await rig.tokens.issue(chosen(KEY, "nobody"))
+    await rig.owner("carol")
+    await rig.users.disable("carol")
+    with pytest.raises(UserDisabled):
+        await rig.tokens.issue(chosen(KEY, "carol"))
     few = rig.node(type(NETBOX)(name="netbox", letter="n", max_tokens=1))
     await few.tokens.issue(wish("alice", few.policies[0], text=KEY))
     with pytest.raises(TooManyTokens):
@@ -263,6 +267,18 @@ async def test_a_dead_token_is_not_amended(rig: Rig) -> None:
 
     with pytest.raises(NoSuchToken):
         await rig.tokens.amend(token, description="alive?")
+
+
+async def test_the_alias_of_a_token_that_ended_meanwhile_ends_too(rig: Rig) -> None:
+    """Nothing is left of an attempt to let it live on."""
+    issued = await rig.tokens.issue(chosen(KEY))
+    token = await rig.tokens.get(issued.token_id)
+    alias = rig.keys.token(shard_of_text(KEY.encode()), digest_of(KEY.encode()))
+    await rig.run(b"DEL", rig.keys.token(shard_of("alice"), token.digest), alias)
+
+    with pytest.raises(NoSuchToken):
+        await rig.tokens.amend(token, end_ms=0)
+    assert 0 < await rig.run(b"PTTL", alias) <= GRAVE_MS
 
 
 async def test_netbox_s_second_form_is_made_and_shown(rig: Rig) -> None:

@@ -68,7 +68,7 @@ async def test_a_shared_store_gets_no_user(redis_server: object) -> None:
 
 def test_the_curl_line_survives_any_shell() -> None:
     """Quotes and dollars in a name or password are data."""
-    *_, body, url = shlex.split(login_line(load(env={}), URL, "o'hara", '$HOME "`id`\\'))
+    *_, body, url = shlex.split(login_line(load(env={}), URL, "o'hara", password='$HOME "`id`\\'))
 
     assert {"username": "o'hara", "password": '$HOME "`id`\\'} == json.loads(body)
     assert f"{URL}/api/v2/authtoken/" == url

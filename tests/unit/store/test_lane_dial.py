@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,11 +13,12 @@ import pytest
 
 from service.store.lane import Lane
 from service.store.verify import VerifyTail
+from tests.certs import Authority
 from tests.conftest import ServerFactory
 from tests.makers import CURL, HOME, Made, Rig
 from tests.servers import Server, kinds
 from tests.unit.store.liar import Asked, lane_to
-from tests.unit.store.test_client_tls import certify, relay
+from tests.unit.store.test_client_tls import relay
 
 PASSWORD, OTHER = "s3cret", "0th3r"
 # Least privilege: what a node sends on its own paths, and nothing else.
@@ -158,19 +158,19 @@ async def test_the_lane_goes_through_a_unix_socket(server_factory: ServerFactory
             assert "ok" == await made.word()
 
 
-tls = pytest.mark.skipif(not shutil.which("openssl"), reason="no openssl on this machine")
-
-
-@tls
 async def test_the_lane_speaks_tls(redis_server: Server, tmp_path: Path):
     """The right CA is believed, no other is, and a lost connection is made again."""
-    (right, key), (other, _) = certify(tmp_path / "right"), certify(tmp_path / "other")
-    async with relay(redis_server, right, key) as port:
+    right, other = Authority(tmp_path / "right"), Authority(tmp_path / "other")
+    async with relay(redis_server, right.server()) as port:
         where = f"rediss://127.0.0.1:{port}/1"
-        async with house(f"{where}?ssl_ca_certs={right}") as made:
+        async with house(f"{where}?ssl_ca_certs={right.file}") as made:
             for _ in range(5):
                 assert "ok" == await made.word()
                 redis_server.cli("CLIENT", "KILL", "TYPE", "normal")
-        for wrong in (f"{where}?ssl_ca_certs={other}", where, where.replace("rediss", "redis")):
+        for wrong in (
+            f"{where}?ssl_ca_certs={other.file}",
+            where,
+            where.replace("rediss", "redis"),
+        ):
             async with house(redis_server.url, wrong) as made:
                 assert "503 unreachable" == await made.word()

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
+from service.core.secret import KeyFault
 from service.dialects.nautobot import texts
 from service.dialects.nautobot.fields import Said, an_id, said
 from service.wire.json import Number
 from service.wire.rest.data import FormData
-from service.wire.rest.fields import Wrong
+from service.wire.rest.fields import KEY_FAULTS, Wrong
 from service.wire.rest.refusal import Invalid
 from tests.unit.dialects.nautobot.maker import KEY
 
@@ -54,9 +55,11 @@ def test_what_is_said_is_taken(data: Any, expected: Said):
         ({"description": {}}, {"description": ["Not a valid string."]}),
         ({"description": "a\0"}, {"description": ["Null characters are not allowed."]}),
         ({"key": None}, {"key": ["This field may not be null."]}),
-        ({"key": "z" * 40}, {"key": [texts.KEY_PLAIN.format(10)]}),
-        ({"key": f"{KEY[:20]} {KEY[:19]}"}, {"key": [texts.KEY_BLANKS]}),
-        ({"key": f"{KEY[:20]}\x7f{KEY[:19]}"}, {"key": [texts.KEY_BLANKS]}),
+        ({"key": "z" * 40}, {"key": [KEY_FAULTS[KeyFault.PLAIN]]}),
+        ({"key": f"{KEY[:20]} {KEY[:19]}"}, {"key": [KEY_FAULTS[KeyFault.LETTERS]]}),
+        ({"key": f"{KEY[:20]},{KEY[:19]}"}, {"key": [KEY_FAULTS[KeyFault.LETTERS]]}),
+        ({"key": f"{KEY[:20]}é{KEY[:19]}"}, {"key": [KEY_FAULTS[KeyFault.LETTERS]]}),
+        ({"key": f"{KEY[:20]}\x7f{KEY[:19]}"}, {"key": [KEY_FAULTS[KeyFault.LETTERS]]}),
         (
             {"key": "", "write_enabled": "x"},
             {"key": [texts.KEY_BLANK], "write_enabled": ["Must be a valid boolean."]},

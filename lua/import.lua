@@ -1,7 +1,7 @@
 #!lua
 -- import: make a token whose text was not made here; a dead one of the same owner gives way.
 --
--- KEYS[1] token    hash    the new token's record
+-- KEYS[1] token    hash    the new token's record; maybe somebody's alias
 -- KEYS[2] owners   hash    the shard's owner states and floors
 -- KEYS[3] counter  string  the shard's id counter
 -- KEYS[4] index    zset    the owner's tokens
@@ -16,10 +16,11 @@
 -- ARGV[8] ceiling  entries the index may hold
 -- ARGV[9] password first bytes of the hash that was checked; empty: none was
 -- ARGV[10] active   "1" when a disabled owner gets none, as one who moves in may
--- ARGV[11] field    pairs of further fields and values follow
--- ARGV[12..] value
+-- ARGV[11] seen     shard and attempt of an alias there that was seen to lead nowhere; empty
+-- ARGV[12] field    pairs of further fields and values follow
+-- ARGV[13..] value
 -- RETURNS issued counter created_ms expires_ms left_ms | exists left_ms | conflict | unknown
---         | inactive | again what | full entries
+--         | conflict shard attempt | inactive | again what | full entries
 -- left_ms is -1 where only its use or nothing ends it.
 -- CLOCK   server
 -- @include now_ms
@@ -35,7 +36,11 @@ if ARGV[10] == '1' and string.sub(state[1], 1, 1) ~= 'a' then return { 'inactive
 local password = redis.call('HGET', KEYS[5], 'password') or ''
 if string.sub(password, 1, #ARGV[9]) ~= ARGV[9] then return { 'again', 'user' } end
 local now = now_ms()
-local old = redis.call('HMGET', KEYS[1], 'h', 'o', 'c', 'd')
+local old = redis.call('HMGET', KEYS[1], 'h', 'o', 'c', 'd', 'a', 'k')
+-- The text names this shard, and somebody of another has it; only what was seen is taken over.
+if old[5] and old[5] .. (old[6] or '') ~= ARGV[11] then
+  return { 'conflict', old[5], old[6] or '' }
+end
 if old[1] then
   if old[2] ~= owner then return { 'conflict' } end
   local counter, c = number_at(old[1], 5, 9), old[3]
@@ -54,8 +59,8 @@ if entries >= tonumber(ARGV[8]) then return { 'full', entries } end
 
 if old[1] then
   redis.call('ZREM', KEYS[4], string.sub(KEYS[1], -20) .. string.sub(old[1], 2, 2))
-  redis.call('DEL', KEYS[1])
 end
+redis.call('DEL', KEYS[1])
 local counter, made = redis.call('INCR', KEYS[3]), tonumber(ARGV[6])
 if made == 0 then made = now end
 local age = tonumber(ARGV[5])
@@ -63,7 +68,7 @@ if age > 0 and (stop == 0 or now + age < stop) then stop = now + age end
 head = string.sub(head, 1, 4) .. bytes_of(counter, 5) .. string.sub(head, 10, 13)
   .. bytes_of(stop, 6) .. string.sub(head, 20)
 redis.call('HSET', KEYS[1], 'h', head, 'o', owner, 'c', ARGV[7] .. bytes_of(made, 6))
-for i = 11, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
+for i = 12, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
 local life, ends = string.sub(head, 3, 3), stop
 if life ~= 'n' then
   local left = life == 's' and tonumber(ARGV[3]) or math.huge

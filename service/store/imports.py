@@ -61,7 +61,7 @@ class Imports:
         """
         held = await self._claim_all(tokens)
         wanted = [token for token, word in zip(tokens, held, strict=True) if word is Word.OK]
-        replies = await self._run([self._importing(token) for token in wanted])
+        replies = await self._import_all(wanted)
         made = [_outcome(reply, token) for reply, token in zip(replies, wanted, strict=True)]
         await self._settle(wanted, replies, made)
         rest = iter(made)
@@ -77,13 +77,12 @@ class Imports:
         """Let the alias of *token*, if it has one, end a grave after *end_ms*."""
         if token.place:
             alias = self._keys.token(token.place, token.digest)
-            await self._store.client.run((b"PEXPIREAT", alias, end_ms + GRAVE_MS))
+            shard = shard_of(token.owner)
+            await self._store.release(alias, shard, end_ms=end_ms, grave_ms=GRAVE_MS)
 
     async def forget(self, token: Token) -> None:
         """Let the alias of *token*, if it has one, end with the grave: the record is dead."""
-        if token.place:
-            alias = self._keys.token(token.place, token.digest)
-            await self._store.client.run((b"PEXPIRE", alias, GRAVE_MS))
+        await self.release(token, 0)
 
     async def _run(self, calls: Sequence[Call]) -> list[Reply]:
         return await self._store.client.run(*calls) if calls else []
@@ -101,20 +100,35 @@ class Imports:
             return Word.CONFLICT
         if word is not Word.CONFLICT:
             return word
-        _, other, attempt = reply
-        key = self._keys.token(other, token.new.digest)
-        if (await self._store.client.run((b"EXISTS", key)))[0]:
+        if await self._leads_somewhere(token, reply):
             return Word.CONFLICT
-        # An alias that outlived its record, or came just before it: then one of the two loses.
+        _, other, attempt = reply
         again = await self._run([self._claiming(token, seen=(other, attempt))])
         return Word.OK if again[0][0] == b"ok" else Word.CONFLICT
+
+    async def _leads_somewhere(self, token: Foreign, conflict: Reply) -> bool:
+        """Whether there is a record behind the alias that was in the way of *token*.
+
+        If not, it outlived its record or came just before it: then one of the two loses.
+        """
+        key = self._keys.token(conflict[1], token.new.digest)
+        return bool((await self._store.client.run((b"EXISTS", key)))[0])
+
+    async def _import_all(self, tokens: Sequence[Foreign]) -> list[Reply]:
+        replies = await self._run([self._importing(token) for token in tokens])
+        for at, reply in enumerate(replies):
+            barred = reply[0] == b"conflict" and len(reply) > 1
+            if barred and not await self._leads_somewhere(tokens[at], reply):
+                seen = reply[1] + reply[2]
+                replies[at] = (await self._run([self._importing(tokens[at], seen=seen)]))[0]
+        return replies
 
     def _claiming(self, token: Foreign, seen: tuple[bytes, bytes] = (b"", b"")) -> Call:
         alias = self._keys.token(token.place, token.new.digest)
         args: list[Part] = [token.shard, os.urandom(8), *seen, token.new.policy.grave_ms]
         return Call(self._claim, [alias], args)
 
-    def _importing(self, token: Foreign) -> Call:
+    def _importing(self, token: Foreign, seen: bytes = b"") -> Call:
         new, shard = token.new, token.shard
         keys = [
             self._keys.token(shard, new.digest),
@@ -137,6 +151,7 @@ class Imports:
             new.policy.max_tokens,
             new.password,
             b"1" if token.active else b"",
+            seen,
             *(part for pair in fields.items() for part in pair),
         ]
         return Call(self._import, keys, args)

@@ -290,8 +290,8 @@ class Store:
             replies = await self._write(Call(self.scripts["revoke"], keys, [owner]))
             if place is not None:
                 # The alias may go when the record does.
-                grave_s = Head.unpack(head).grave_s
-                await self.client.run((b"EXPIRE", self.keys.token(place, digest), grave_s))
+                grave_ms = Head.unpack(head).grave_s * 1000
+                await self.release(self.keys.token(place, digest), shard, grave_ms=grave_ms)
             return Killed(
                 word=Word(replies[0][0].decode()),
                 replicas=replies[1],
@@ -300,6 +300,10 @@ class Store:
                 label=unpack_texts(texts or b"").get("label", ""),
             )
         raise StoreDown("moved on")
+
+    async def release(self, alias: bytes, shard: bytes, *, grave_ms: int, end_ms: int = 0) -> None:
+        """Let the key *alias*, if it leads to *shard*, end a grave after *end_ms* (0: now)."""
+        await self.client.run(Call(self.scripts["release"], [alias], [shard, end_ms, grave_ms]))
 
     async def revoke_owner(self, owner: str) -> tuple[Word, int]:
         """Kill every token of *owner* with one write; also the highest counter that is dead now.

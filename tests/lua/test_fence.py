@@ -16,6 +16,8 @@ from tests.servers import Server, kinds, wait_until
 KINDS = kinds()[1:]
 RULE = Rule(limit=3, window_ms=MINUTE, first_ms=1_000, max_ms=MINUTE)
 
+ALIAS = b"t:{0000}:" + bytes(20)
+
 Operation = Callable[[Rig, Made], Awaitable[object]]
 
 DECISIONS: dict[str, Operation] = {
@@ -28,6 +30,7 @@ DECISIONS: dict[str, Operation] = {
     "set_owner": lambda rig, _: rig.owners.change("alice", {}, state="a"),
     "trim": lambda rig, _: rig.store.trim("alice", TOWER),
     "bury": lambda rig, _: rig.store.bury_all("alice"),
+    "release": lambda rig, made: rig.store.release(ALIAS, made.shard, grave_ms=MINUTE),
 }
 ADDITIONS: dict[str, Operation] = {
     "issue": lambda rig, _: rig.make(),

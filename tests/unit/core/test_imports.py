@@ -93,13 +93,55 @@ async def test_an_alias_without_its_record_is_no_obstacle(rig: Rig) -> None:
     assert ["bob"] == [token.owner for token in await rig.tokens.of_owners(["alice", "bob"])]
 
 
-async def test_of_many_who_want_the_same_text_one_gets_it(rig: Rig) -> None:
+BOBS = shard_of("bob").hex() + KEY[4:]
+"""A text of alice's that names bob's shard."""
+
+
+async def test_a_text_that_names_another_owner_s_shard_is_not_his(rig: Rig) -> None:
+    """Where her alias is his record would be."""
+    await rig.owner("bob")
+    token = await rig.tokens.get((await rig.tokens.issue(chosen(BOBS))).token_id)
+
+    with pytest.raises(KeyTaken):
+        await rig.tokens.issue(chosen(BOBS, "bob"))
+    use = {"address": HOME, "agent": CURL, "write": True}
+    assert "alice" == (await rig.tokens.verify(BOBS.encode(), **use)).owner
+    await rig.tokens.amend(token, end_ms=await rig.now() + 60_000)
+    assert Word.OK == await word(rig, BOBS)
+    await rig.tokens.revoke(BOBS.encode())
+    with pytest.raises(KeyTaken):
+        await rig.tokens.issue(chosen(BOBS, "bob"))
+    assert Word.REVOKED == await word(rig, BOBS)
+
+
+async def test_whoever_got_a_text_later_does_not_pay_for_what_was_there(rig: Rig) -> None:
+    """An alias that led nowhere gives way to a record, and what is done about it harms nobody."""
+    await rig.owner("bob")
+    token = await rig.tokens.get((await rig.tokens.issue(chosen(BOBS))).token_id)
+    await rig.run(b"DEL", rig.keys.token(shard_of("alice"), token.digest))
+    await rig.tokens.issue(chosen(BOBS, "bob"))
+    record = rig.keys.token(shard_of("bob"), token.digest)
+
+    with pytest.raises(NoSuchToken):
+        await rig.tokens.amend(token, end_ms=await rig.now() + 60_000)
+    with pytest.raises(NoSuchToken):
+        await rig.tokens.amend(token, end_ms=0)
+    assert [b"c", b"h", b"o", b"x"] == sorted((await rig.run(b"HGETALL", record))[::2])
+    assert -1 == await rig.run(b"PTTL", record)
+    use = {"address": HOME, "agent": CURL, "write": True}
+    assert "bob" == (await rig.tokens.verify(BOBS.encode(), **use)).owner
+
+
+@pytest.mark.parametrize("shard", ["", "user0", "user3"])
+async def test_of_many_who_want_the_same_text_one_gets_it(rig: Rig, shard: str) -> None:
     """At once, from several nodes; it works for the one who was told so."""
     owners = [f"user{number}" for number in range(8)]
     for owner in owners:
         await rig.owner(owner)
     for turn in range(20):
         text = f"{turn:04d}" + KEY[4:]
+        if shard:
+            text = f"{shard_of(shard).hex()}{turn:04d}" + KEY[8:]
         wishes = (rig.tokens.issue(chosen(text, owner)) for owner in owners)
         told = await asyncio.gather(*wishes, return_exceptions=True)
         winners = [o for o, each in zip(owners, told, strict=True) if isinstance(each, Issued)]

@@ -11,7 +11,7 @@ from service.store.scripts import expand, load, load_all, write_all
 from tests.servers import Memory, Server
 
 ROOT = Path(__file__).parents[3]
-FENCED = {"verify", "revoke", "revoke_owner", "set_owner", "trim", "bury"}
+FENCED = {"verify", "revoke", "revoke_owner", "set_owner", "trim", "bury", "release"}
 
 
 def test_every_file_is_a_script():

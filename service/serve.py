@@ -7,7 +7,6 @@ import logging
 import os
 import signal
 import socket
-import ssl
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +16,7 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from service.errors import ConfigError
-from service.tls import Tls, loop_factory
+from service.tls import Listening, Tls, loop_factory
 
 BACKLOG = 2048
 MAX_PORT = 65535
@@ -32,8 +31,8 @@ class Secured(Config):
         super().__init__(app, ssl_context_factory=self._context, **options)
         self.tls = tls
 
-    def _context(self, *_: object) -> ssl.SSLContext:
-        return self.tls.context()
+    def _context(self, *_: object) -> Listening:
+        return self.tls.listening()
 
     def get_loop_factory(self) -> Callable[[], asyncio.AbstractEventLoop]:
         """What makes the loop; uvicorn has no options for the deadlines of TLS."""
@@ -42,7 +41,7 @@ class Secured(Config):
     def renew(self) -> None:
         """Take up a new certificate for the connections to come; a bad one changes nothing."""
         live = self.ssl if self.loaded else None
-        if live is None:
+        if not isinstance(live, Listening):
             return  # the files are about to be read for the first time
         try:
             self.tls.renew(live)
@@ -65,8 +64,8 @@ def run(
     """Serve until SIGTERM or SIGINT, then finish what is in flight and return.
 
     *app_factory_import* is ``module:function``; its lifespan puts the ``Limits`` into the state.
-    With *tls* only HTTPS is spoken, and SIGHUP reads certificate and key again; ConfigError when
-    they are no good. *uvicorn_options* go to ``uvicorn.Config`` as they are: ``http`` for a
+    With *tls* only HTTPS is spoken, and SIGHUP reads its files again; ConfigError when they are no
+    good. *uvicorn_options* go to ``uvicorn.Config`` as they are: ``http`` for a
     protocol derived from ``Limited``. With ``port=0`` a free port is picked.
     """
     options: dict[str, Any] = {

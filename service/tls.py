@@ -70,13 +70,18 @@ class Tls:
             self._load_authorities(made)
         return made
 
-    def renew(self, live: ssl.SSLContext) -> None:
-        """Give *live* the certificate and key that the files hold now, or change nothing.
+    def listening(self) -> Listening:
+        """What a server listens with, as the files are now. ConfigError as ``context``."""
+        made = Listening(ssl.PROTOCOL_TLS_SERVER)
+        made.newest = self.context()
+        return made
+
+    def renew(self, live: Listening) -> None:
+        """Let the next connections to *live* have what the files hold now, or change nothing.
 
         ConfigError when they are no good. Connections that are open keep what they have.
         """
-        self.context()
-        self._load_pair(live)
+        live.newest = self.context()
 
     def ends(self) -> dict[str, int]:
         """When the server's certificate and each CA's end (seconds since 1970), by setting.
@@ -139,6 +144,20 @@ class Tls:
                 f"server.ssl_certfile: no client will take {self.certfile} ({_reason(error)})"
             ) from None
         return asking.getpeercert() or {}
+
+
+class Listening(ssl.SSLContext):
+    """Hands every connection to the *newest* context, which can be another one at any time.
+
+    A context in use cannot be renewed itself: OpenSSL keeps one pair for each type of key and
+    would go on to show the old one, takes no CA out, and believes the sessions it has given.
+    """
+
+    newest: ssl.SSLContext
+
+    def wrap_bio(self, *bios: Any, **options: Any) -> ssl.SSLObject:
+        """As ``ssl`` has it; the one thing that event loops ask of a context."""
+        return self.newest.wrap_bio(*bios, **options)
 
 
 class Loop(uvloop.Loop):

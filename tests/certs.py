@@ -16,7 +16,7 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 SERVER_NAMES = ("localhost", "127.0.0.1", "::1")
@@ -24,7 +24,9 @@ CA_DAYS = 3650
 LEAF_DAYS = 365
 KEY_MODE = 0o600
 
-Key = ec.EllipticCurvePrivateKey
+SERVER, CLIENT = ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH
+
+Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,16 @@ class Pair:
         }
 
 
+def on_p256() -> Key:
+    """A new key for ECDSA."""
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+def of_rsa() -> Key:
+    """A new key for RSA, the only kind that Puppet's own clients can load."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
 def named(text: str) -> x509.Name:
     """A subject of one common name."""
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
@@ -59,7 +71,7 @@ class Authority:
     def __init__(self, folder: Path, name: str = "Tokenhouse local CA") -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._key = on_p256()
         self._name = named(name)
         ca = x509.BasicConstraints(ca=True, path_length=0)
         usage = _usage(key_cert_sign=True, crl_sign=True)
@@ -73,19 +85,33 @@ class Authority:
         self.file.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
 
     def server(
-        self, stem: str = "server", names: Sequence[str] = SERVER_NAMES, days: float = LEAF_DAYS
+        self,
+        stem: str = "server",
+        names: Sequence[str] = SERVER_NAMES,
+        days: float = LEAF_DAYS,
+        *,
+        key: Key | None = None,
     ) -> Pair:
-        """A certificate for a server that is reached under *names* (hosts and addresses)."""
-        builder, key = self._leaf(named(names[0]), days, ExtendedKeyUsageOID.SERVER_AUTH)
+        """A certificate for a server that is reached under *names* (hosts and addresses).
+
+        The *key* is on P-256 when none is given, which is the quickest to make.
+        """
+        key = key or on_p256()
+        builder = self._leaf(named(names[0]), days, key=key, purpose=SERVER)
         alternatives = x509.SubjectAlternativeName([_alternative(name) for name in names])
         return self._write(stem, builder.add_extension(alternatives, critical=False), key)
 
     def client(
-        self, stem: str = "client", subject: x509.Name | str = "client", days: float = LEAF_DAYS
+        self,
+        stem: str = "client",
+        subject: x509.Name | str = "client",
+        days: float = LEAF_DAYS,
+        *,
+        key: Key | None = None,
     ) -> Pair:
-        """A certificate for a client of this *subject*, or of this common name."""
-        name = named(subject) if isinstance(subject, str) else subject
-        return self._write(stem, *self._leaf(name, days, ExtendedKeyUsageOID.CLIENT_AUTH))
+        """A certificate for a client of this *subject*, or of this common name; *key* as above."""
+        name, key = named(subject) if isinstance(subject, str) else subject, key or on_p256()
+        return self._write(stem, self._leaf(name, days, key=key, purpose=CLIENT), key)
 
     def trusted(self, own: Pair | None = None) -> ssl.SSLContext:
         """What a client has that trusts this CA and nobody else, and shows *own*."""
@@ -95,17 +121,15 @@ class Authority:
         return context
 
     def _leaf(
-        self, subject: x509.Name, days: float, purpose: x509.ObjectIdentifier
-    ) -> tuple[x509.CertificateBuilder, Key]:
-        key = ec.generate_private_key(ec.SECP256R1())
+        self, subject: x509.Name, days: float, *, key: Key, purpose: x509.ObjectIdentifier
+    ) -> x509.CertificateBuilder:
         leaf = x509.BasicConstraints(ca=False, path_length=None)
-        builder = (
+        return (
             self._begin(subject, key, days)
             .add_extension(leaf, critical=True)
             .add_extension(_usage(digital_signature=True), critical=True)
             .add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
         )
-        return builder, key
 
     def _begin(self, subject: x509.Name, key: Key, days: float) -> x509.CertificateBuilder:
         now = datetime.now(UTC)
@@ -166,7 +190,7 @@ def main(folder: Path) -> None:
         print(f"{folder}/ca.pem is there already; remove {folder} to begin anew")
         return
     authority = Authority(folder)
-    server, client = authority.server(), authority.client()
+    server, client = authority.server(), authority.client(key=of_rsa())
     print(f"CA      {authority.file}   (its key was not kept: it signs nothing more)")
     print(f"server  {server.certificate}  {server.key}  for {', '.join(SERVER_NAMES)}")
     print(f"client  {client.certificate}  {client.key}  common name client")

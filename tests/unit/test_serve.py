@@ -20,7 +20,7 @@ import pytest
 from service.errors import ConfigError
 from service.serve import Secured, bind, run
 from service.tls import Tls
-from tests.certs import Authority, Pair
+from tests.certs import Authority, Pair, of_rsa
 from tests.loopback import (
     GET,
     LAST,
@@ -220,8 +220,8 @@ def test_files_that_are_no_good_are_one_clear_line(authority: Authority) -> None
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_hangup_takes_up_a_new_certificate(authority: Authority, workers: int) -> None:
-    """New connections are shown it, alone as with workers; one that is open goes on."""
-    pair, new = authority.server(), authority.server("new")
+    """New connections are shown it, alone as with workers and whatever kind of key it has."""
+    pair, new = authority.server(), authority.server("new", key=of_rsa())
     options = {"workers": workers} if workers > 1 else {}
     with (
         process(tls=tls_of(pair), **options) as (child, port),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import ssl
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from hypothesis import strategies as st
 
 from service.errors import ConfigError
 from service.tls import SHORT, Tls, distinguished_name, extension, loop_factory
-from tests.certs import Authority, Pair, write_key
+from tests.certs import Authority, Key, Pair, of_rsa, on_p256, write_key
 from tests.loopback import Wire
 
 DAY_S = 86_400
@@ -156,7 +158,7 @@ def test_a_bad_renewal_changes_nothing(authority: Authority, tmp_path: Path) -> 
     """The old certificate goes on until both files are good again."""
     pair, other = authority.server("renewed"), authority.server("meanwhile")
     tls = tls_of(pair)
-    live = tls.context()
+    live = tls.listening()
     before = presented(live)
     other.certificate.rename(pair.certificate)
     with pytest.raises(ConfigError, match="does not belong"):
@@ -170,19 +172,82 @@ def test_a_bad_renewal_changes_nothing(authority: Authority, tmp_path: Path) -> 
     assert before != presented(live)
 
 
-def presented(server: ssl.SSLContext) -> bytes:
-    """The certificate that *server* shows, in DER."""
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+@pytest.mark.parametrize("kinds", [(on_p256, of_rsa), (of_rsa, on_p256), (of_rsa, of_rsa)])
+def test_a_renewal_may_change_the_kind_of_key(
+    authority: Authority, kinds: tuple[Callable[[], Key], ...], version: ssl.TLSVersion
+) -> None:
+    """Clients that could take the old one as well are shown the new one."""
+    old, new = (authority.server(f"kind{n}", key=kind()) for n, kind in enumerate(kinds))
+    tls = tls_of(old)
+    live = tls.listening()
+
+    assert der_of(old) == presented(live, version)
+
+    new.certificate.rename(old.certificate)
+    new.key.rename(old.key)
+    tls.renew(live)
+
+    assert der_of(old) == presented(live, version)
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_renewal_takes_up_other_authorities_and_forgets_sessions(
+    authority: Authority, tmp_path: Path, version: ssl.TLSVersion
+) -> None:
+    """Whom only an old CA vouched for is a stranger then, with a session of before as well."""
+    old, new = Authority(tmp_path / "old"), Authority(tmp_path / "new")
+    file = tmp_path / "believed.pem"
+    file.write_bytes(old.file.read_bytes())
+    tls = tls_of(authority.server("believing"), ca=str(file), client_certs="optional")
+    live = tls.listening()
+    known = authority.trusted(old.client())
+    known.maximum_version = version
+    before = told(live, known)
+
+    assert told(live, known, before.session).session_reused
+
+    file.write_bytes(new.file.read_bytes())
+    tls.renew(live)
+    with pytest.raises(ssl.SSLError, match=r"(?i)verify failed|alert"):
+        told(live, known, before.session)
+    nobody, other = authority.trusted(), authority.trusted(new.client())
+
+    assert not told(live, other).session_reused
+    assert not told(live, nobody).session_reused
+
+
+def der_of(pair: Pair) -> bytes:
+    """The certificate of *pair*, in DER."""
+    return ssl.PEM_cert_to_DER_cert(pair.certificate.read_text())
+
+
+def presented(server: ssl.SSLContext, version: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3) -> bytes:
+    """The certificate that *server* shows to a client who names no host, in DER."""
     client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     client.check_hostname = False
     client.verify_mode = ssl.CERT_NONE
+    client.maximum_version = version
+    return told(server, client, name=None).getpeercert(binary_form=True) or b""
+
+
+def told(
+    server: ssl.SSLContext,
+    client: ssl.SSLContext,
+    session: ssl.SSLSession | None = None,
+    *,
+    name: str | None = "localhost",
+) -> ssl.SSLObject:
+    """The client's side of a connection to *server* that has come about, tickets and all."""
     up, down = ssl.MemoryBIO(), ssl.MemoryBIO()
-    sides = client.wrap_bio(down, up), server.wrap_bio(up, down, server_side=True)
-    for side in (*sides, *sides):
-        try:
+    asking = client.wrap_bio(down, up, server_hostname=name, session=session)
+    serving = server.wrap_bio(up, down, server_side=True)
+    for side in (asking, serving) * 3:
+        with contextlib.suppress(ssl.SSLWantReadError):
             side.do_handshake()
-        except ssl.SSLWantReadError:
-            continue
-    return sides[0].getpeercert(binary_form=True) or b""
+    serving.write(b"hello")
+    assert b"hello" == asking.read()
+    return asking
 
 
 @pytest.mark.parametrize("days", [-1, 5, 100])

@@ -107,12 +107,13 @@ end
 if flag < 97 then return { 'disabled', tag } end -- "W", "R"
 
 if token[4] then
-  -- Networks: 17 bytes each, prefix bits and address; an unknown address is in none of them.
+  -- Networks: 17 bytes each, prefix bits and address; the unknown is in none, IPv4 in none of IPv6.
   local address, inside = sub(seen, 17), false
+  local least = sub(address, 1, 12) == string.rep('\0', 10) .. '\255\255' and 96 or 0
   for i = 1, #address == 16 and #token[4] or 0, 17 do
     local bits = byte(token[4], i)
     local whole, rest = math.floor(bits / 8), 2 ^ (8 - bits % 8)
-    inside = inside or (sub(token[4], i + 1, i + whole) == sub(address, 1, whole)
+    inside = inside or (bits >= least and sub(token[4], i + 1, i + whole) == sub(address, 1, whole)
       and (rest == 256 or math.floor(byte(token[4], i + whole + 1) / rest)
         == math.floor(byte(address, whole + 1) / rest)))
   end
@@ -122,9 +123,8 @@ if want == 119 and flag ~= 119 then return { 'read_only', tag } end -- "w"
 
 local idle, gap = ((((d1 * 256 + d2) * 256 + d3) * 256 + d4) * 256 + d5) * 256 + d6, -1
 if life == 115 and idle > 0 then -- "s": slides
-  local slid = idle
+  local slid = stop > 0 and stop - now < idle and stop - now or idle
   gap = idle > left and idle - left or 0
-  if stop > 0 and stop - now < slid then slid = stop - now end
   local step = ((((e1 * 256 + e2) * 256 + e3) * 256 + e4) * 256 + e5) * 256 + e6
   if left > slid or slid - left >= step then
     call('PEXPIRE', key, slid + grave)

@@ -61,13 +61,20 @@ def unpack(address: bytes) -> str:
 
 
 class Trust:
-    """The proxies whose word about the client's address counts."""
+    """The proxies whose word about the client's address counts.
+
+    A network of IPv6 holds no address of IPv4, though each of those is kept as one of IPv6.
+    """
 
     def __init__(self, networks: Sequence[Network]) -> None:
         self._ranges = [_range(network) for network in networks]
 
     def __contains__(self, address: bytes) -> bool:
-        return any(low <= address <= high for low, high in self._ranges)
+        mapped = address.startswith(MAPPED)
+        return any(
+            low <= address <= high and low.startswith(MAPPED) is mapped
+            for low, high in self._ranges
+        )
 
 
 def _range(network: Network) -> tuple[bytes, bytes]:

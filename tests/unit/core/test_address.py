@@ -217,6 +217,24 @@ def test_trust_reaches_as_far_as_its_networks(address: str, trusted: bool):
     assert trusted == (pack(address) in TRUST)
 
 
+@pytest.mark.parametrize(
+    ("address", "network", "trusted"),
+    [
+        ("192.0.2.7", "::/0", False),
+        ("::ffff:192.0.2.7", "::/1", False),
+        ("192.0.2.7", "::fffe:0:0/95", False),
+        ("192.0.2.7", "::ffff:0:0/96", True),
+        ("192.0.2.7", "0.0.0.0/0", True),
+        ("2001:db8::7", "0.0.0.0/0", False),
+        ("2001:db8::7", "::/0", True),
+        ("::192.0.2.7", "::/1", True),
+    ],
+)
+def test_no_network_of_one_family_trusts_the_other(address: str, network: str, trusted: bool):
+    """All of IPv6 is not IPv4 as well, though both are kept in one form."""
+    assert trusted == (pack(address) in Trust([ipaddress.ip_network(network)]))
+
+
 def test_nobody_is_trusted_by_default():
     """Without networks no peer's word counts, not even an unknown one's."""
     assert b"" not in Trust([])

@@ -7,12 +7,23 @@ from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.cluster import Cluster
+from tests.patience import PatientLoop
 from tests.servers import NEWEST, Memory, MissingServer, Pool, Server, kinds
 
 T = TypeVar("T")
 ServerFactory = Callable[..., Server]
+
+# An example may take as long as a busy machine makes it; the limit of the whole test holds.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], PatientLoop]]:
+    """Async tests measure the time that the code had, not what a busy machine took away."""
+    return {"patient": PatientLoop}
 
 
 def or_skip(make: Callable[[], T]) -> T:

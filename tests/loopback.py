@@ -9,6 +9,8 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -19,6 +21,8 @@ from service.tls import Tls
 
 GET = b"GET /%b HTTP/1.1\r\nHost: a\r\n\r\n"
 LAST = b"GET /last HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+SHORT = {"header_timeout_s": 0.3, "body_timeout_s": 0.3, "idle_timeout_s": 0.3, "linger_s": 0.3}
+"""Deadlines for clients that a test lets miss them."""
 
 
 class App:
@@ -42,7 +46,7 @@ class App:
         self.headers = scope["headers"]
         self.extensions.append(scope.get("extensions"))
         self.seen.append(f"begin {name}")
-        behave = getattr(self, name, self.echo)
+        behave = getattr(self, name.partition("/")[0], self.echo)
         await behave(name, receive, send)
         self.seen.append(f"end {name}")
 
@@ -70,6 +74,13 @@ class App:
         await asyncio.sleep(0.3)
         await self.answer(b"slow", send)
 
+    async def held(self, name: str, receive: Any, send: Any) -> None:
+        latch = Latch(Path(name.removeprefix("held")))
+        latch.arrived.touch()
+        while not latch.let_go.exists():  # noqa: ASYNC110 - it may be let go by another process
+            await asyncio.sleep(0.01)
+        await self.answer(b"held", send)
+
     async def early(self, name: str, receive: Any, send: Any) -> None:
         await self.answer(b"early", send)
 
@@ -88,6 +99,35 @@ class App:
         self.seen.append(f"gone {name}")
 
 
+@dataclass(frozen=True)
+class Latch:
+    """A request that is under way for as long as a test wants, in whatever process it is served.
+
+    It is asked for as ``path``; *folder* holds the two files by which both sides come to terms.
+    """
+
+    folder: Path
+
+    @property
+    def path(self) -> bytes:
+        """What to ask for."""
+        return b"held" + bytes(self.folder)
+
+    @property
+    def arrived(self) -> Path:
+        """There once the application has the request."""
+        return self.folder / "arrived"
+
+    @property
+    def let_go(self) -> Path:
+        """Makes the application answer."""
+        return self.folder / "let-go"
+
+    def wait(self) -> None:
+        """Until the application has the request."""
+        wait_for(self.arrived.exists, 10)
+
+
 @contextlib.contextmanager
 def serving(app: App, tls: Tls | None = None) -> Iterator[int]:
     """Run *app* under uvicorn in a thread, over TLS if wanted; gives the port."""
@@ -103,7 +143,7 @@ def serving(app: App, tls: Tls | None = None) -> Iterator[int]:
     }
     config = Secured(app, tls=tls, **options) if tls else uvicorn.Config(app, **options)
     server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     try:
         yield listener.getsockname()[1]
@@ -129,9 +169,10 @@ def drain(sock: socket.socket) -> bytes:
 
 
 def talk(port: int, data: bytes, context: ssl.SSLContext | None = None) -> bytes:
-    """Send *data*, then read until the server hangs up."""
+    """Send *data*, then read until the server hangs up, which it may do before it has it all."""
     with connect(port, context) as sock:
-        sock.sendall(data)
+        with contextlib.suppress(ConnectionResetError, BrokenPipeError):
+            sock.sendall(data)
         return drain(sock)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Self
 
+from service.config import Config
 from service.core.address import pack
 from service.core.guard import Guard
 from service.core.logins import Logins
@@ -32,6 +33,8 @@ SECRET = b"k" * 32
 HOME, AWAY = pack("1.2.3.4"), pack("9.9.9.9")
 CURL, WGET = agent_digest(b"curl"), agent_digest(b"wget")
 MINUTE = 60_000
+CHEAP = {"argon2_time": 1, "argon2_memory": "8KiB", "hashers": 1}
+"""A password hash that costs next to nothing; for tests only."""
 
 TOWER = Policy(
     name="tower",
@@ -264,3 +267,8 @@ def own_text(owner: str) -> str:
 def agent(number: int) -> bytes:
     """The digest of one of many user agents."""
     return hashlib.sha256(b"agent %d" % number).digest()[:16]
+
+
+def cheap_config(**sections: dict[str, Any]) -> Config:
+    """The defaults with *sections* on top; one may say how ``login`` is beyond being cheap."""
+    return Config(**{**sections, "login": {**CHEAP, **sections.get("login", {})}})

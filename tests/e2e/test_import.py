@@ -108,7 +108,7 @@ def test_an_import_that_was_killed_is_completed_by_the_next(pair: Pair, tmp_path
     while pair.server.cli("DBSIZE") < 1000 and time.monotonic() < deadline:
         time.sleep(0.001)
     child.kill()
-    assert -9 == child.wait()
+    assert -9 == child.wait(10)
 
     rest = bring(pair, file)
 

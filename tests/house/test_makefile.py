@@ -29,7 +29,9 @@ def test_make_alone_lists_every_target():
     """Who types make sees what there is, each target with a word about it."""
     makefile = (ROOT / "Makefile").read_text("utf-8")
     phony = set(re.findall(r"^\.PHONY: (.*)", makefile, re.MULTILINE)[0].split())
-    printed = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    printed = subprocess.run(
+        ["make"], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+    ).stdout
 
     assert phony == set(re.findall(r"^  make (\w+) +\S", printed, re.MULTILINE))
 

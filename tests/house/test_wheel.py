@@ -29,7 +29,7 @@ with redis.Redis.from_url(sys.argv[1]) as client:
 def run(*command: str | Path, cwd: Path = ROOT) -> str:
     """What *command* prints; its complaint when it fails."""
     done = subprocess.run(
-        list(map(str, command)), cwd=cwd, capture_output=True, text=True, check=False
+        list(map(str, command)), cwd=cwd, capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

@@ -7,6 +7,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import uvicorn
@@ -19,7 +20,9 @@ from service.protocol import Limited
 from tests.loopback import (
     GET,
     LAST,
+    SHORT,
     App,
+    Latch,
     Wire,
     answers,
     connect,
@@ -31,8 +34,6 @@ from tests.loopback import (
     talk,
     wait_for,
 )
-
-SHORT = {"header_timeout_s": 0.3, "body_timeout_s": 0.3, "idle_timeout_s": 0.3, "linger_s": 0.3}
 
 
 @pytest.fixture(scope="module")
@@ -226,7 +227,7 @@ def test_an_idle_connection_is_closed_without_a_word() -> None:
         begun = time.monotonic()
 
         assert [(200, b"one:0")] == answers(talk(port, GET % b"one"))
-        assert 0.25 < time.monotonic() - begun < 2
+        assert 0.25 < time.monotonic() - begun < 5
 
 
 def test_a_slow_answer_outlives_every_deadline_of_reading() -> None:
@@ -269,17 +270,19 @@ def test_a_long_queue_of_requests_is_cut(port: int) -> None:
     assert [200] * 101 + [503] == found
 
 
-def test_too_many_requests_in_flight_are_503() -> None:
+def test_too_many_requests_in_flight_are_503(tmp_path: Path) -> None:
     """Only running requests count, and the next one is welcome when they are done."""
+    latch = Latch(tmp_path)
     with serving(App(in_flight=1)) as port, connect(port) as first, connect(port):
-        first.sendall(GET % b"slow")
-        time.sleep(0.05)
+        first.sendall(GET % latch.path)
+        latch.wait()
 
         raw = talk(port, GET % b"a")
 
         assert [(503, b"Service Unavailable")] == answers(raw)
         assert b"\r\nretry-after: 1\r\n" in raw
-        assert [(200, b"slow")] == first_answer(first)
+        latch.let_go.touch()
+        assert [(200, b"held")] == first_answer(first)
         assert [(200, b"last:0")] == answers(talk(port, LAST))
 
 

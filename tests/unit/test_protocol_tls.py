@@ -16,6 +16,7 @@ from tests.certs import Authority
 from tests.loopback import (
     GET,
     LAST,
+    SHORT,
     App,
     answers,
     connect,
@@ -27,8 +28,6 @@ from tests.loopback import (
     talk,
     wait_for,
 )
-
-SHORT = {"header_timeout_s": 0.3, "body_timeout_s": 0.3, "idle_timeout_s": 0.3, "linger_s": 0.3}
 
 
 @pytest.fixture(scope="module")
@@ -79,11 +78,11 @@ def test_an_answer_larger_than_every_buffer_arrives_whole(port: int, authority: 
     with connect(port, authority.trusted()) as sock:
         sock.sendall(GET % b"endless")
         time.sleep(0.3)
-        raw, wanted = b"", 200 * 100_000
-        while len(raw) < wanted:
-            raw += sock.recv(1 << 20)
+        came, wanted = 0, 200 * 100_000
+        while came < wanted and (part := sock.recv(1 << 20)):
+            came += len(part)
 
-    assert wanted <= len(raw)
+    assert wanted <= came
 
 
 def test_applications_learn_who_the_client_is(tls: Tls, authority: Authority) -> None:
@@ -120,13 +119,14 @@ def test_the_older_version_is_told_apart(tls: Tls, authority: Authority) -> None
 
 @pytest.mark.parametrize("data", [b"BAD\r\n\r\n", head_of(20000), GET % b"a" + b"BAD\r\n\r\n"])
 def test_a_refusal_is_read_to_its_end_and_ends_at_once(
-    port: int, authority: Authority, data: bytes
+    tls: Tls, authority: Authority, data: bytes
 ) -> None:
     """TLS says goodbye right behind it: nobody has to wait, and no answer is cut."""
-    begun = time.monotonic()
+    with serving(App(linger_s=30), tls) as number:
+        begun = time.monotonic()
 
-    assert statuses(talk(port, data, authority.trusted()))[-1] in (400, 431)
-    assert time.monotonic() - begun < 1
+        assert statuses(talk(number, data, authority.trusted()))[-1] in (400, 431)
+        assert time.monotonic() - begun < 5
 
 
 def test_a_flood_is_answered_all_the_same(port: int, authority: Authority) -> None:
@@ -196,7 +196,7 @@ def test_a_handshake_has_a_deadline(port: int) -> None:
                 time.sleep(0.02)
 
         assert time.monotonic() - begun < 5
-        assert ended_after(silent) < 2
+        assert ended_after(silent) < 5
 
 
 @pytest.mark.parametrize(

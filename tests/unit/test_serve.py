@@ -24,6 +24,7 @@ from tests.certs import Authority, Pair, of_rsa
 from tests.loopback import (
     GET,
     LAST,
+    Latch,
     answers,
     connect,
     drain,
@@ -68,20 +69,22 @@ def memory(child: subprocess.Popen[str]) -> int:
     return int(psutil.Process(child.pid).memory_info().rss)
 
 
-def test_a_term_signal_lets_a_running_request_finish() -> None:
+def test_a_term_signal_lets_a_running_request_finish(tmp_path: Path) -> None:
     """The answer under way arrives whole, idle connections end, the exit is clean."""
+    latch = Latch(tmp_path)
     with process() as (child, port), connect(port) as idle, connect(port) as busy:
         idle.sendall(GET % b"a")
         first_answer(idle)
-        busy.sendall(GET % b"slow")
-        time.sleep(0.1)
+        busy.sendall(GET % latch.path)
+        latch.wait()
         child.send_signal(signal.SIGTERM)
 
         assert b"" == drain(idle)
 
+        latch.let_go.touch()
         raw = drain(busy)
 
-        assert [(200, b"slow")] == answers(raw)
+        assert [(200, b"held")] == answers(raw)
         assert b"connection: close" in raw
         assert 0 == child.wait(10)
         with pytest.raises(OSError, match="refused"):
@@ -116,7 +119,7 @@ def test_a_request_over_the_drain_time_does_not_hold_the_exit() -> None:
         begun = time.monotonic()
 
         assert 0 == exit_code(child)
-        assert time.monotonic() - begun < 4
+        assert time.monotonic() - begun < 8
 
 
 def test_several_workers_share_one_port_and_end_together() -> None:
@@ -127,7 +130,7 @@ def test_several_workers_share_one_port_and_end_together() -> None:
         family = psutil.Process(child.pid).children(recursive=True)
 
         assert 0 == exit_code(child)
-        _, alive = psutil.wait_procs(family, timeout=5)
+        _, alive = psutil.wait_procs(family, timeout=10)
         assert [] == [p for p in alive if "spawn_main" in " ".join(p.cmdline())]
 
 
@@ -150,7 +153,7 @@ def test_five_hundred_half_requests_do_not_keep_others_waiting() -> None:
         begun = time.monotonic()
 
         assert [[200]] * 100 == [statuses(talk(port, LAST)) for _ in range(100)]
-        assert time.monotonic() - begun < 5
+        assert time.monotonic() - begun < 8
 
 
 def test_a_port_in_use_is_one_clear_line() -> None:
@@ -269,18 +272,20 @@ def test_idle_clients_that_never_say_goodbye_do_not_hold_the_exit(authority: Aut
         begun = time.monotonic()
 
         assert 0 == exit_code(child)
-        assert time.monotonic() - begun < 5
+        assert time.monotonic() - begun < 8
 
 
-def test_a_term_signal_lets_a_request_over_tls_finish(authority: Authority) -> None:
+def test_a_term_signal_lets_a_request_over_tls_finish(authority: Authority, tmp_path: Path) -> None:
     """The answer under way arrives whole, with TLS's own end behind it."""
+    latch = Latch(tmp_path)
     with (
         process(tls=tls_of(authority.server())) as (child, port),
         connect(port, authority.trusted()) as busy,
     ):
-        busy.sendall(GET % b"slow")
-        time.sleep(0.1)
+        busy.sendall(GET % latch.path)
+        latch.wait()
         child.send_signal(signal.SIGTERM)
+        latch.let_go.touch()
 
-        assert [(200, b"slow")] == answers(drain(busy))
+        assert [(200, b"held")] == answers(drain(busy))
         assert 0 == child.wait(10)

@@ -65,5 +65,6 @@ def test_ending_a_process_ends_what_it_left_behind(tmp_path):
 
 def alive(pid: int) -> list[Stat]:
     """The process *pid*, unless it is gone or only a corpse."""
-    done = subprocess.run(["cat", f"/proc/{pid}/stat"], capture_output=True, text=True, check=False)
+    stat = ["cat", f"/proc/{pid}/stat"]
+    done = subprocess.run(stat, capture_output=True, text=True, timeout=30, check=False)
     return [parse_stat(done.stdout)] if done.stdout and ") Z " not in done.stdout else []

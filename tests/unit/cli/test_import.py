@@ -233,12 +233,13 @@ def test_what_cannot_be_begun_is_usage(bob: Any, args: tuple[str, ...], line: st
 def test_the_format_can_be_said(bob: Any) -> None:
     """It counts more than the suffix, and a pipe has none."""
     os.mkfifo("pipe")
-    text = Path(table(*rows(2))).read_text()
-    writer = threading.Thread(target=lambda: Path("pipe").write_text(text))
+    text, pipe = Path(table(*rows(2))).read_text(), Path("pipe").absolute()
+    # It waits for a reader; where none comes it must not hold up the end of this process.
+    writer = threading.Thread(target=pipe.write_text, args=(text,), daemon=True)
     writer.start()
 
     assert "imported 2, " in bring(bob, "pipe", "--format", "csv").stdout
-    writer.join()
+    writer.join(10)
     assert "already there 1, " in bring(
         bob, jsonl(*rows(1), name="x.csv"), "--format", "jsonl"
     ).stdout  # fmt: skip

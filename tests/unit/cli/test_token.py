@@ -176,7 +176,7 @@ def test_issue_says_how_many_replicas_have_it_when_that_is_asked_for(
 ) -> None:
     """A lone Redis has none."""
     monkeypatch.setenv("TOKENHOUSE_STORE__WAIT_REPLICAS", "1")
-    monkeypatch.setenv("TOKENHOUSE_STORE__TIMEOUT", "500ms")
+    monkeypatch.setenv("TOKENHOUSE_STORE__TIMEOUT", "3s")
 
     assert 0 == bob.issue("bob")["replicas"]
     assert "replicas: 0\n" in issue(bob, "--policy", "netbox").stderr

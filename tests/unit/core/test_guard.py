@@ -12,6 +12,7 @@ from service.core.guard import STRANGERS
 from service.errors import BadCredentials, Busy, DisabledLogin, StoreDown, TooManyAttempts
 from service.model import User
 from tests.makers import AWAY, HOME, Rig
+from tests.patience import until
 from tests.servers import Server
 
 ATTEMPTS = 10
@@ -164,12 +165,15 @@ async def test_a_guess_that_is_cut_off_counts_after_five_seconds(pair):
     """A client that goes away in the middle of a guess has not found a way around the limit."""
     one, two = pair
 
-    async def hang() -> None:
+    inside: list[int] = []
+
+    async def hang(number: int) -> None:
         async with one.guard.guess("alice", AWAY):
+            inside.append(number)
             await asyncio.sleep(60)
 
-    tasks = [asyncio.create_task(hang()) for _ in range(ATTEMPTS)]
-    await asyncio.sleep(0.2)
+    tasks = [asyncio.create_task(hang(number)) for number in range(ATTEMPTS)]
+    await until(lambda: len(inside) == ATTEMPTS)
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
@@ -221,14 +225,15 @@ async def test_the_last_guess_of_an_account_says_so(pair):
 async def test_right_passwords_on_their_way_use_nothing_up(pair):
     """Nine logins that are not decided yet, and one wrong guess among them."""
     one, _ = pair
-    ready = asyncio.Event()
+    ready, inside = asyncio.Event(), set()
 
     async def hold(number: int) -> None:
         async with one.guard.guess("alice", place(number)):
+            inside.add(number)
             await ready.wait()
 
     tasks = [asyncio.create_task(hold(number)) for number in range(ATTEMPTS - 1)]
-    await asyncio.sleep(0.2)
+    await until(lambda: len(inside) == ATTEMPTS - 1)
     last = await used_up(one, address=place(100))
     ready.set()
     await asyncio.gather(*tasks)

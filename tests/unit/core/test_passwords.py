@@ -10,6 +10,7 @@ import pytest
 
 from service.core.passwords import MAX_PASSWORD, Passwords, public_part
 from service.errors import Busy
+from tests.patience import until
 
 
 @pytest.fixture
@@ -25,10 +26,12 @@ class Gate:
 
     def __init__(self, passwords: Passwords) -> None:
         self.open = threading.Event()
+        self.held = 0
         verify = passwords._verify
 
         def held(stored: str, raw: bytes) -> bool:
-            self.open.wait(5)
+            self.held += 1
+            self.open.wait(30)
             return verify(stored, raw)
 
         passwords._verify = held  # type: ignore[method-assign]
@@ -150,7 +153,7 @@ async def test_more_than_can_wait_are_busy(passwords: Passwords):
 
     gate.open.set()
     assert [True] * 4 == await asyncio.gather(*tasks)
-    await asyncio.sleep(0.01)
+    await until(lambda: passwords._places == 4)
     assert await passwords.check("b", stored, "right")
 
 
@@ -159,7 +162,7 @@ async def test_a_cancelled_waiter_frees_its_place(passwords: Passwords):
     stored = await passwords.hash("right")
     gate = Gate(passwords)
     tasks = [asyncio.create_task(passwords.check("a", stored, "right")) for _ in range(4)]
-    await asyncio.sleep(0.05)
+    await until(lambda: gate.held == 2)
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
@@ -167,8 +170,7 @@ async def test_a_cancelled_waiter_frees_its_place(passwords: Passwords):
 
     assert 2 == passwords._places
     gate.open.set()
-    await asyncio.sleep(0.1)
-    assert 4 == passwords._places
+    await until(lambda: passwords._places == 4)
 
 
 async def test_the_loop_is_free_while_passwords_are_checked(passwords: Passwords):

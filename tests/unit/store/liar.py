@@ -8,10 +8,10 @@ import struct
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from time import monotonic
 from typing import Any
 
 import hiredis
+import pytest
 
 from service.core.secret import agent_digest
 from service.model import Policy
@@ -244,7 +244,7 @@ def digest(number: int) -> bytes:
 
 def put(lane: Lane, asker: Asked) -> Asked:
     """Ask *lane* for *asker*'s digest."""
-    seen, now = TAIL.seen(b"", agent_digest(b"liar")), monotonic()
+    seen, now = TAIL.seen(b"", agent_digest(b"liar")), asyncio.get_running_loop().time()
     tail = TAIL(asker.digest[:2], asker.digest, seen, write=False, now=now)
     lane.ask(asker, asker.digest[:4], tail, now=now)
     return asker
@@ -266,7 +266,10 @@ async def word(lane: Lane, number: int = 0) -> str:
 async def lane_to(
     url: str, *, timeout_s: float = 2.0, most: int = 1000, wires: list[Wire] | None = None
 ) -> AsyncIterator[Lane]:
-    """A lane to the server at *url*; the connections it makes are added to *wires*."""
+    """A lane to the server at *url*; the connections it makes are added to *wires*.
+
+    It goes by the clock of the loop, as must whoever asks it: ``tests/patience.py``.
+    """
     client = Client(url, timeout_ms=int(timeout_s * 1000))
 
     async def dial(factory: Callable[[], Wire]) -> tuple[Wire, bool]:
@@ -275,13 +278,16 @@ async def lane_to(
             wires.append(wire)
         return wire, fenced
 
-    script = load_all()["verify"]
-    lane = Lane(script, dial, born=KEYS.born, timeout_s=timeout_s, most=most)
-    try:
-        yield lane
-    finally:
-        await lane.aclose()
-        await client.aclose()
+    script, clock = load_all()["verify"], asyncio.get_running_loop().time
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("service.store.lane.monotonic", clock)
+        patch.setattr("service.store.resp.monotonic", clock)
+        lane = Lane(script, dial, born=KEYS.born, timeout_s=timeout_s, most=most)
+        try:
+            yield lane
+        finally:
+            await lane.aclose()
+            await client.aclose()
 
 
 async def words(askers: list[Asked]) -> list[str]:
@@ -296,10 +302,3 @@ async def connected(lane: Lane) -> Lane:
     """The lane once its connection stands."""
     assert "ok" == await word(lane, 9_999)
     return lane
-
-
-async def until(happened: Callable[[], bool]) -> None:
-    """Return when it has happened; TimeoutError when it never does."""
-    async with asyncio.timeout(NEVER_S):
-        while not happened():  # noqa: ASYNC110 - the condition is whatever a test says
-            await asyncio.sleep(0)

@@ -7,7 +7,6 @@ import itertools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from time import monotonic
 
 import pytest
 
@@ -39,7 +38,7 @@ class House:
         """What the lane says of a use of the token, in time."""
         made, asker = self._made, Asked(self._made.digest)
         tail = VerifyTail(self.rig.keys, self.rig.store.rules)
-        seen, now = tail.seen(HOME, CURL), monotonic()
+        seen, now = tail.seen(HOME, CURL), asyncio.get_running_loop().time()
         asked = tail(made.shard, made.digest, seen, write=True, now=now)
         self.lane.ask(asker, made.digest[:4], asked, now=now)
         told = await asker.told()

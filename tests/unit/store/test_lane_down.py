@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from service.store.resp import Wire
+from tests.patience import until
 from tests.unit.store.liar import (
     Behaviour,
     Command,
@@ -24,7 +25,6 @@ from tests.unit.store.liar import (
     says,
     silent,
     spell,
-    until,
     verdict,
     word,
     words,

@@ -11,23 +11,14 @@ import httpx
 from starlette.types import ASGIApp
 
 from service.app import service_of
-from service.config import Config
 from service.core.tokens import Wish
 from service.dialects.nautobot import DIALECT
 from service.house import House, build
-
-CHEAP = {"argon2_time": 1, "argon2_memory": "8KiB", "hashers": 1}
-"""A password hash that costs next to nothing; for tests only."""
+from tests.makers import cheap_config
 
 TOKENS = "/api/users/tokens/"
 KEY = "0a1b2c3d4e5f60718293a4b5c6d7e8f901234567"
 NOBODYS = "00000000-0000-4000-8000-000000000000"
-
-
-def config(**sections: dict[str, Any]) -> Config:
-    """The defaults with *sections* on top; one may say how ``login`` is beyond being cheap."""
-    sections["login"] = {**CHEAP, **sections.get("login", {})}
-    return Config(**sections)
 
 
 @dataclass(frozen=True)
@@ -63,7 +54,7 @@ class Nautobot:
 @asynccontextmanager
 async def nautobot(**sections: dict[str, Any]) -> AsyncIterator[Nautobot]:
     """A Nautobot with alice and bob, configured by *sections*."""
-    house = build(config(**sections))
+    house = build(cheap_config(**sections))
     try:
         await house.setup.init()
         await house.users.add("alice", "pw", superuser=True)

@@ -15,9 +15,7 @@ from service.config import Config
 from service.core.tokens import Wish
 from service.dialects.netbox import DIALECT
 from service.house import House, build
-
-CHEAP = {"argon2_time": 1, "argon2_memory": "8KiB", "hashers": 1}
-"""A password hash that costs next to nothing; for tests only."""
+from tests.makers import cheap_config
 
 HOST = "http://netbox.test"
 NODE = "node-1:8000"
@@ -29,10 +27,9 @@ KEY = "0a1b2c3d4e5f60718293a4b5c6d7e8f901234567"
 
 
 def config(netbox: dict[str, Any], **sections: dict[str, Any]) -> Config:
-    """The defaults with *sections* on top, and the section of this dialect."""
-    sections["login"] = {**CHEAP, **sections.get("login", {})}
+    """The defaults with *sections* on top, on a node with a name, and this dialect's section."""
     sections["server"] = {"node": NODE, **sections.get("server", {})}
-    return Config(dialects={"enabled": ["netbox"], "netbox": netbox}, **sections)
+    return cheap_config(dialects={"enabled": ["netbox"], "netbox": netbox}, **sections)
 
 
 @dataclass(frozen=True)

@@ -11,14 +11,12 @@ import httpx
 import pytest
 
 from service.app import service_of
-from service.config import Config
 from service.core.tokens import Wish
 from service.dialects.oauth import DIALECT
 from service.house import House, build
 from service.model import Issued
+from tests.makers import cheap_config
 
-CHEAP = {"argon2_time": 1, "argon2_memory": "8KiB", "hashers": 1}
-"""A password hash that costs next to nothing; for tests only."""
 RICH = ("gateway", "pw")
 """A user who may ask about everybody's tokens."""
 
@@ -52,7 +50,7 @@ class OAuth:
 @asynccontextmanager
 async def opened(**sections: dict[str, Any]) -> AsyncIterator[OAuth]:
     """The endpoints, configured by *sections*."""
-    house = build(Config(login={**CHEAP, **sections.pop("login", {})}, **sections))
+    house = build(cheap_config(**sections))
     transport = httpx.ASGITransport(
         app=DIALECT.build(service_of(house)), client=("192.0.2.1", 40000)
     )

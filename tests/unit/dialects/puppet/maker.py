@@ -11,15 +11,12 @@ import httpx
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.app import service_of
-from service.config import Config
 from service.core.tokens import Wish
 from service.dialects.puppet import DIALECT
 from service.dialects.puppet.shape import sid
 from service.house import House, build
 from service.model import Token
-
-CHEAP = {"argon2_time": 1, "argon2_memory": "8KiB", "hashers": 1}
-"""A password hash that costs next to nothing; for tests only."""
+from tests.makers import cheap_config
 
 BASE = "/rbac-api"
 LOGIN = f"{BASE}/v1/auth/token"
@@ -34,12 +31,6 @@ NOBODYS = "00000000-0000-4000-8000-000000000000"
 UNKNOWN = "0" + "A" * 43
 """Looks like a token and is none."""
 CONSOLE = "console.example.org"
-
-
-def config(**sections: dict[str, Any]) -> Config:
-    """The defaults with *sections* on top; one may say how ``login`` is beyond being cheap."""
-    sections["login"] = {**CHEAP, **sections.get("login", {})}
-    return Config(**sections)
 
 
 def certified(app: ASGIApp, name: str) -> ASGIApp:
@@ -104,7 +95,7 @@ class Puppet:
 @asynccontextmanager
 async def puppet(**sections: dict[str, Any]) -> AsyncIterator[Puppet]:
     """A Puppet Enterprise with alice, bob and carol, configured by *sections*."""
-    house = build(config(**sections))
+    house = build(cheap_config(**sections))
     try:
         await house.setup.init()
         await house.users.add("alice", "secret", superuser=True)

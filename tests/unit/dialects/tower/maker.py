@@ -14,9 +14,7 @@ from service.app import service_of
 from service.config import Config
 from service.dialects.tower import DIALECT
 from service.house import House, build
-
-CHEAP = {"argon2_time": 1, "argon2_memory": "8KiB", "hashers": 1}
-"""A password hash that costs next to nothing; for tests only."""
+from tests.makers import cheap_config
 
 NODE = "node-1:8000"
 NEVER = {"no-cache", "no-store", "must-revalidate", "max-age=0"}
@@ -31,10 +29,8 @@ def never_cached(response: Any) -> bool:
 
 
 def config(**sections: dict[str, Any]) -> Config:
-    """The defaults with *sections* on top; one may say how ``login`` is beyond being cheap."""
-    sections["login"] = {**CHEAP, **sections.get("login", {})}
-    sections["server"] = {"node": NODE, **sections.get("server", {})}
-    return Config(**sections)
+    """The defaults with *sections* on top, on a node with a name."""
+    return cheap_config(**{**sections, "server": {"node": NODE, **sections.get("server", {})}})
 
 
 @dataclass(frozen=True)
@@ -59,6 +55,14 @@ class Tower:
         async with self.client(**client) as caller:
             body = {"username": name, "password": "pw"}
             return (await caller.post("/api/v2/authtoken/", json=body)).json()["token"]
+
+    async def age(self, ms: int = 0) -> int:
+        """Let *ms* pass for the only token there is; the ms that its key has left."""
+        run = self.house.client.run
+        ((key,),) = await run((b"KEYS", b"t:*"))
+        (left,) = await run((b"PTTL", key))
+        await run((b"PEXPIRE", key, left - ms))
+        return int(left - ms)
 
 
 @asynccontextmanager

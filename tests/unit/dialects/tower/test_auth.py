@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator
 from typing import Any
@@ -17,6 +16,8 @@ from tests.unit.dialects.tower.maker import Tower, tower
 ME = "/api/v2/me/"
 BASIC = 'Basic realm="api"'
 NONE = "Authentication credentials were not provided."
+IDLE_MS = 30 * 60_000
+"""How long a token lasts that nobody uses, by default."""
 
 
 @pytest.fixture
@@ -133,27 +134,27 @@ async def test_no_agent_is_an_empty_agent(house: Tower):
     assert 200 == response.status_code
 
 
-async def test_a_token_that_was_not_used_is_expired():
+async def test_a_token_that_was_not_used_is_expired(house: Tower, client: Any):
     """It is told apart from one that never was, and a login does not revive it."""
-    async with tower(policy={"tower": {"idle": "1s"}}) as made, made.client() as client:
-        token = await made.login()
-        await asyncio.sleep(1.1)
-        response = await client.get(ME, headers={"Authorization": f"Token {token}"})
+    token = await house.login()
+    await house.age(IDLE_MS)
+    response = await client.get(ME, headers={"Authorization": f"Token {token}"})
 
-        assert (401, {"detail": "Token is expired"}) == (response.status_code, response.json())
-        assert token != await made.login()
+    assert (401, {"detail": "Token is expired"}) == (response.status_code, response.json())
+    assert token != await house.login()
 
 
 @pytest.mark.parametrize("path", [ME, "/api/v2/users/99/", "/api/v2/users/?page=9"])
-async def test_every_use_prolongs_a_token(path: str):
+async def test_every_use_prolongs_a_token(house: Tower, client: Any, path: str):
     """Also one that the resource then refuses."""
-    async with tower(policy={"tower": {"idle": "1s"}}) as made, made.client() as client:
-        headers = {"Authorization": f"Token {await made.login()}"}
-        for _ in range(3):
-            await asyncio.sleep(0.6)
-            await client.get(path, headers=headers)
+    headers = {"Authorization": f"Token {await house.login()}"}
+    whole = await house.age()
+    for _ in range(3):
+        aged = await house.age(IDLE_MS * 2 // 3)
+        await client.get(path, headers=headers)
 
-        assert 200 == (await client.get(ME, headers=headers)).status_code
+        assert aged < whole - IDLE_MS // 2 < await house.age()
+    assert 200 == (await client.get(ME, headers=headers)).status_code
 
 
 async def test_tokens_rest_while_their_user_is_disabled(house: Tower, client: Any):

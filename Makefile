@@ -36,7 +36,7 @@ test: $(DEV) ## Run every test on real servers (ARGS="-k verify", JOBS=4)
 
 fuzz: $(DEV) ## Compare both gates, try every API, at length (FUZZ_CASES=10000000)
 	FUZZ_CASES=$(or $(FUZZ_CASES),2000000) FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),300) \
-		$(BIN)/python -m pytest -n $(JOBS) -k "at_length or schemathesis" $(ARGS)
+		$(BIN)/python -m pytest -n $(JOBS) --timeout 0 -k "at_length or schemathesis" $(ARGS)
 
 lint: $(DEV) ## Check style, types, floors and Lua
 	$(BIN)/ruff check

@@ -16,9 +16,20 @@ from tests.servers import NEWEST, Memory, MissingServer, Pool, Server, kinds
 T = TypeVar("T")
 ServerFactory = Callable[..., Server]
 
+FETCHING, FETCH_S = {"e2e", "bench"}, 900
+"""The folders whose tests may have to fetch something, and the seconds that they have."""
+
 # An example may take as long as a busy machine makes it; the limit of the whole test holds.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The first to want a real client or gateway waits until it is there."""
+    if config.getoption("timeout") is None:
+        for item in items:
+            if FETCHING & set(item.path.parts):
+                item.add_marker(pytest.mark.timeout(FETCH_S))
 
 
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], PatientLoop]]:

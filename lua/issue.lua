@@ -13,7 +13,8 @@
 -- ARGV[2] password first bytes of the hash that was checked; empty: none was
 -- ARGV[3] name     field of names to claim; empty: none
 -- ARGV[4] seen     digest seen under that name; empty: none
--- ARGV[5] conflict "reuse", "reject" or "replace" what lives under that name
+-- ARGV[5] conflict "reuse" or "reject" what lives under that name, or "replace" it: it lives on and
+--                  loses its label
 -- ARGV[6] top      highest counter seen in the index; 0 none
 -- ARGV[7] limit    live tokens of this policy one owner may hold; 9999 any number
 -- ARGV[8] whole    "1" when KEYS[8..] are all the owner has of this policy
@@ -58,9 +59,10 @@ if mine[1] then
   local left, made = life_of(KEYS[1], mine[1], now), number_at(mine[2], #mine[2] - 5, #mine[2])
   return { 'issued', number_at(mine[1], 5, 9), made, ends(mine[1], left) }
 end
-if ARGV[3] ~= '' and ARGV[5] ~= 'replace' then
+local without -- texts of the token that loses its label
+if ARGV[3] ~= '' then
   if (redis.call('HGET', KEYS[5], ARGV[3]) or '') ~= ARGV[4] then return { 'again', 'name' } end
-  local old = redis.call('HMGET', KEYS[7], 'h', 'd', 'c')
+  local old = redis.call('HMGET', KEYS[7], 'h', 'd', 'c', 'm')
   if ARGV[4] ~= '' and old[1] and not old[2] and string.byte(old[1], 4) >= 97 then
     if limit < known then return { 'trim' } end
     local h, left = old[1], life_of(KEYS[7], old[1], now)
@@ -68,11 +70,13 @@ if ARGV[3] ~= '' and ARGV[5] ~= 'replace' then
     local other = string.sub(h, 2, 2) ~= string.sub(head, 2, 2)
     if number_at(h, 5, 9) > (other and mark or dead) and left > 0 then
       if other or ARGV[5] == 'reject' then return { 'conflict' } end
-      if not slides then return { 'reused', number_at(h, 5, 9), old[3] or '', ends(h, left) } end
-      -- A token that its absolute end leaves less than one idle time is not worth handing out.
-      if stop == 0 or stop - now >= idle then
-        redis.call('PEXPIRE', KEYS[7], idle + number_at(h, 10, 13) * 1000)
-        return { 'reused', number_at(h, 5, 9), old[3] or '', now + idle }
+      without = ARGV[5] == 'replace' and string.gsub(old[4] or '', '^label%z[^%z]*%z?', '')
+      if slides then left = stop > 0 and math.min(idle, stop - now) or idle end
+      -- A login's token that its end leaves less than one idle time is not worth handing out; of a
+      -- label there is no other.
+      if not without and (not slides or left == idle or string.sub(ARGV[3], 1, 6) == 'label:') then
+        if slides then redis.call('PEXPIRE', KEYS[7], left + number_at(h, 10, 13) * 1000) end
+        return { 'reused', number_at(h, 5, 9), old[3] or '', ends(h, left) }
       end
     end
   end
@@ -104,6 +108,7 @@ end
 local digest = string.sub(KEYS[1], -20)
 redis.call('ZADD', KEYS[4], counter, digest .. string.sub(head, 2, 2))
 if ARGV[3] ~= '' then redis.call('HSET', KEYS[5], ARGV[3], digest) end
+if without then redis.call('HSET', KEYS[7], 'm', without) end
 -- Without a limit, too, where a floor is known: a limit that comes back must look at this token.
 if limit < 9999 or known < 9999 then
   if limit == 0 then floor = counter end

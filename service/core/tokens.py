@@ -26,6 +26,7 @@ from service.core.secret import Form, Garbled, Secrets, digest_of, place_of, sha
 from service.errors import (
     NoSuchToken,
     NoSuchUser,
+    StoreDown,
 )
 from service.model import (
     NO_AGENT,
@@ -42,7 +43,7 @@ from service.store.imports import Foreign, Imports
 from service.store.issuing import NewToken, Outcome
 from service.store.keys import index_entry, shard_of
 from service.store.records import Records
-from service.store.store import Store
+from service.store.store import TRIES, Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,16 +114,19 @@ class Tokens:
         if wish.text:
             return await self._import(wish)
         new, text = self._prepare(wish)
-        outcome = await self.store.issue(new)
-        if outcome.word is Word.REUSED:
+        for _ in range(TRIES):
+            outcome = await self.store.issue(new)
+            if outcome.word is Word.ISSUED:
+                return issued_of(wish, outcome, text)
+            if outcome.word is not Word.REUSED:
+                raise refusal_of(wish, outcome.word)
             known = self._recover(wish, outcome)
             if known is not None:
                 return issued_of(wish, outcome, known)
-            # Made with a key this node lacks: its holder keeps it, this login gets a new one.
-            outcome = await self.store.issue(replace(new, conflict="replace"))
-        if outcome.word is Word.ISSUED:
-            return issued_of(wish, outcome, text)
-        raise refusal_of(wish, outcome.word)
+            # Made with a key this node lacks: its holder keeps it, without the label if it has
+            # one, and this login gets a new one.
+            new = replace(new, replaces=outcome.digest)
+        raise StoreDown("moved on")
 
     def _prepare(self, wish: Wish) -> tuple[NewToken, str]:
         policy, shard = wish.policy, shard_of(wish.owner)

@@ -15,7 +15,8 @@ class NewToken:
 
     *password* is the first bytes of the hash that was checked (empty: none was); *name* the field
     of the owner's names to claim and *conflict* what to do when it is taken by a live token:
-    ``reuse``, ``reject`` or ``replace``. *age_ms* counts from Redis's now, *end_ms* is absolute.
+    ``reuse`` or ``reject``. The one with the digest *replaces* gives it up instead, and lives on.
+    *age_ms* counts from Redis's now, *end_ms* is absolute.
     """
 
     owner: str
@@ -26,6 +27,7 @@ class NewToken:
     password: bytes = b""
     name: bytes = b""
     conflict: str = "reuse"
+    replaces: bytes = b""
     age_ms: int = 0
     end_ms: int = 0
     fields: Mapping[bytes, bytes] = field(default_factory=dict)

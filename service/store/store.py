@@ -211,7 +211,7 @@ class Store:
             new.password,
             new.name,
             seen,
-            new.conflict,
+            b"replace" if seen and seen == new.replaces else new.conflict,
             look.top,
             new.policy.limit,
             b"1" if look.whole else b"0",

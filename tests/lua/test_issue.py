@@ -219,15 +219,57 @@ async def test_rejecting_tells_a_live_name_only(rig: Rig):
     assert second.digest == await rig.run(b"HGET", rig.names("alice"), b"label:a")
 
 
-async def test_replacing_takes_the_name_and_lets_the_old_token_live(rig: Rig):
-    """With replace the name points to the new token, and the old one stays good."""
-    first = await rig.make(name=NAME)
+@pytest.mark.parametrize("name", [NAME, b"label:a"])
+async def test_replacing_takes_the_name_and_lets_the_old_token_live(rig: Rig, name: bytes):
+    """The name points to the new token, and the old one stays good, with a label no more."""
+    first = await rig.make(name=name, fields={b"m": b"label\0a\0client\0c"})
 
-    second = await rig.make(name=NAME, conflict="replace")
+    second = await rig.make(name=name, replaces=first.digest, fields={b"m": b"label\0a"})
 
     assert Word.ISSUED == second.outcome.word
-    assert second.digest == await rig.run(b"HGET", rig.names("alice"), NAME)
+    assert second.digest == await rig.run(b"HGET", rig.names("alice"), name)
     assert [True, True] == await rig.live([first, second])
+    assert [b"client\0c", b"label\0a"] == [await rig.field(made, "m") for made in (first, second)]
+
+
+async def test_what_has_no_other_text_is_left_without_any(rig: Rig):
+    """A label alone, and none."""
+    for texts in (b"label\0a", b""):
+        first = await rig.make(name=NAME, fields={b"m": texts} if texts else {})
+
+        await rig.make(name=NAME, replaces=first.digest)
+
+        assert not await rig.field(first, "m")
+        await rig.run(b"DEL", rig.names("alice"))
+
+
+async def test_only_what_was_seen_is_replaced(rig: Rig):
+    """Once somebody else took the name his token is given, and nothing of it changes."""
+    first = await rig.make(name=b"label:a")
+    second = await rig.make(name=b"label:a", replaces=first.digest)
+    before = await rig.everything()
+
+    third = await rig.make(name=b"label:a", replaces=first.digest)
+
+    assert (Word.REUSED, second.digest) == (third.outcome.word, third.digest)
+    assert before == await rig.everything()
+
+
+async def test_a_label_has_one_token_up_to_its_end(rig: Rig):
+    """Also with less than one idle time left, when a login without a label gets a new one."""
+    now, end = await rig.now(), {"end_ms": await rig.now() + 40 * MINUTE}
+    login, label = await rig.make(name=NAME, **end), await rig.make(name=b"label:a", **end)
+    for made in (login, label):
+        await rig.age(made, 25 * MINUTE)
+        await rig.edit(made, end_ms=now + 20 * MINUTE)
+
+    assert Word.ISSUED == (await rig.make(name=NAME, **end)).outcome.word
+
+    again = await rig.make(name=b"label:a", **end)
+
+    assert (Word.REUSED, label.digest) == (again.outcome.word, again.digest)
+    assert abs(again.outcome.expires_ms - now - 20 * MINUTE) <= 2_000
+    assert 0 <= 20 * MINUTE + TOWER.grave_ms - await rig.ttl(label) <= 2_000
 
 
 async def dead_by_revoke(rig: Rig, made: Made) -> None:

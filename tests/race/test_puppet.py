@@ -12,7 +12,7 @@ from service.core.making import PasswordChanged
 from service.errors import BadCredentials, DisabledLogin, LabelTaken
 from service.model import Issued, Word
 from service.store.keys import shard_of
-from tests.makers import AWAY, HOME, NETBOX, PUPPET, Rig, wish
+from tests.makers import AWAY, HOME, MINUTE, NETBOX, PUPPET, Rig, wish
 from tests.race.conftest import Pair
 from tests.race.test_revoke import commands, plant
 from tests.servers import Server
@@ -22,8 +22,8 @@ MANY = 10_000
 
 async def login(rig: Rig, password: str = "right", **changes: object) -> Issued:
     """A token with the label ``ws`` for alice's password."""
-    wanted = {"label": "ws", "conflict": "reuse", **changes}
-    return await rig.logins.issue(wish("alice", PUPPET, **wanted), password, address=HOME)
+    wanted = {"policy": PUPPET, "label": "ws", "conflict": "reuse", **changes}
+    return await rig.logins.issue(wish("alice", **wanted), password, address=HOME)
 
 
 async def passes(rig: Rig, issued: Issued) -> bool:
@@ -40,6 +40,40 @@ async def test_fifty_logins_with_one_label_are_one_token(pair: Pair):
     assert 1 == len({issued.text for issued in found})
     assert 1 == [issued.reused for issued in found].count(False)
     assert 1 == await pair[0].run(b"ZCARD", pair[0].index("alice"))
+
+
+async def test_fifty_logins_with_one_label_are_one_token_that_slides(pair: Pair):
+    """Also when it has to end before it can be idle for long, at first or by now."""
+    nodes = [rig.node(replace(PUPPET, idle_ms=30 * MINUTE)) for rig in pair]
+    for left in (60, 4):
+        changes = {
+            "policy": nodes[0].policies[0],
+            "label": f"l{left}",
+            "lifetime_ms": left * MINUTE,
+        }
+        found = await asyncio.gather(*(login(nodes[n % 2], **changes) for n in range(50)))
+        (made,) = [issued for issued in found if not issued.reused]
+        for end_ms in (made.expires_ms, made.created_ms + 3 * MINUTE):
+            token = await pair[0].records.by_name("alice", f"label:l{left}".encode())
+            assert token is not None
+            await pair[0].edit(pair[0].made(token), end_ms=end_ms)
+            found += await asyncio.gather(*(login(nodes[n % 2], **changes) for n in range(50)))
+
+        assert {made.text} == {issued.text for issued in found}
+        assert max(made.expires_ms, made.created_ms + left * MINUTE) >= found[-1].expires_ms
+
+
+async def test_fifty_logins_where_the_key_of_a_label_is_gone_are_one_new_token(pair: Pair):
+    """The old one keeps its life, and loses the label once."""
+    old = await login(pair[0])
+    nodes = [rig.node(secrets=[b"o" * 32]) for rig in pair]
+
+    found = await asyncio.gather(*(login(nodes[n % 2]) for n in range(50)))
+
+    assert 1 == len({issued.text for issued in found} - {old.text})
+    listed = await pair[0].records.of_owner("alice")
+    assert ["ws", ""] == [token.label for token in listed]
+    assert await passes(nodes[0], old)
 
 
 async def test_of_fifty_logins_with_one_label_one_wins_where_that_is_a_conflict(pair: Pair):

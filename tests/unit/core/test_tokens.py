@@ -105,6 +105,24 @@ async def test_a_token_of_a_key_this_node_lacks_lives_on(rig: Rig):
     assert [Word.OK, Word.OK] == [await word(lacking, issued.text) for issued in (first, second)]
 
 
+async def test_a_label_moves_from_a_token_of_a_key_this_node_lacks(rig: Rig):
+    """One live token bears it, to be revoked by it; the old one lives on and is listed without."""
+    labelled = wish("alice", PUPPET, label="ci", description="d", conflict="reuse")
+    first = await rig.tokens.issue(labelled)
+    lacking = rig.node(secrets=[OTHER])
+
+    second = await lacking.tokens.issue(labelled)
+    third = await lacking.tokens.issue(labelled)
+
+    assert first.text != second.text == third.text
+    listed = await rig.records.of_owner("alice")
+    assert [("ci", "d"), ("", "d")] == [(each.label, each.description) for each in listed]
+    await lacking.tokens.revoke_label("alice", "ci")
+    assert [Word.OK, Word.REVOKED] == [await word(rig, each.text) for each in (first, second)]
+    await lacking.tokens.revoke_id(first.token_id)
+    assert Word.REVOKED == await word(rig, first.text)
+
+
 async def test_many_logins_on_nodes_of_different_keys_are_all_answered(rig: Rig):
     """While nodes disagree about keys each login gets a token that passes, none an error."""
     nodes = [rig, rig.node(secrets=[OTHER])]

@@ -36,6 +36,8 @@ local function question(txn)
   for _, name in ipairs(ASKED) do
     if sent[name] then headers[name] = from_one(sent[name]) end
   end
+  -- HAProxy's client would name itself where the client of this request said nothing.
+  headers['user-agent'] = headers['user-agent'] or { '' }
   headers['x-forwarded-method'] = { txn.f:method() }
   headers['x-forwarded-for'] = { txn.f:src() }
   return headers

@@ -19,11 +19,14 @@ from tests.bearers import connect
 from tests.e2e.conftest import PASSWORD
 from tests.e2e.gateways.conftest import World
 from tests.e2e.gateways.gateways import EXAMPLES
+from tests.e2e.gateways.test_claims import CLAIMS
 from tests.e2e.gateways.test_gateways import IDENTITY, INVALID, NO_CREDENTIAL, PREFLIGHT
 from tests.e2e.gateways.world import AGENT, ELSEWHERE, HOME
 from tests.e2e.raw import Answer, parse
 
 RECORDED = Path(__file__).with_name("traefik.http").read_text("ascii")
+OWN_CLAIMS = {"x-forwarded-host", "x-forwarded-port", "x-real-ip"}
+"""What Traefik says by itself to whom it asks for a client that is not in ``trustedIPs``."""
 OWN = {"x-forwarded-for", "x-forwarded-method"}
 """What Traefik tells the gate by itself, over anything a client sends under these names."""
 
@@ -88,11 +91,29 @@ def test_traefik_takes_identity_from_the_gate_alone(dynamic: dict[str, Any]) -> 
     dropped = dynamic["middlewares"]["client-copies"]["headers"]["customRequestHeaders"]
 
     assert set(IDENTITY) == {name.lower() for name in forward["authResponseHeaders"]}
-    assert dict.fromkeys(IDENTITY, "") == {name.lower(): value for name, value in dropped.items()}
-    for name, router in dynamic["routers"].items():
-        wanted = ["client-copies", "tokenhouse"] if name == "application" else ["client-copies"]
-        assert wanted == router["middlewares"]
-        assert name != "application" or router["priority"] == 1
+    assert {""} == set(dropped.values())
+    assert set() == {*IDENTITY, *CLAIMS} - OWN_CLAIMS - {name.lower() for name in dropped}
+    routers = dynamic["routers"]
+    assert {
+        "tokens": (100, ["client-copies", "plain"]),
+        "websocket": (50, ["client-copies", "websocket", "tokenhouse"]),
+        "application": (1, ["client-copies", "plain", "tokenhouse"]),
+    } == {name: (each["priority"], each["middlewares"]) for name, each in routers.items()}
+
+
+def test_traefik_hands_on_no_upgrade_but_a_websocket(dynamic: dict[str, Any]) -> None:
+    """What a client says of its connection is dropped, or replaced by what is let through."""
+    changed = {
+        name: dynamic["middlewares"][name]["headers"]["customRequestHeaders"]
+        for name in ("plain", "websocket")
+    }
+
+    assert {
+        "plain": {"Connection": "", "Upgrade": ""},
+        "websocket": {"Connection": "Upgrade", "Upgrade": "websocket"},
+    } == changed
+    rule = dynamic["routers"]["websocket"]["rule"]
+    assert "Method(`GET`) && HeaderRegexp(`Upgrade`, `(?i)^websocket$`)" == rule
 
 
 def test_the_recorded_request_gets_a_whole_answer(ask: Ask, token: str) -> None:

@@ -24,10 +24,11 @@ HOME, ELSEWHERE = "127.0.0.2", "127.0.0.3"
 
 
 class Application:
-    """Says what it got as JSON; ``/status/429`` answers so; echoes what a WebSocket sends."""
+    """Says what it got as JSON; ``/status/429`` answers so; agrees to any Upgrade, then echoes."""
 
     def __init__(self) -> None:
         self.requests = 0
+        self.upgrades: list[str] = []
         self._server = _Quiet(("127.0.0.1", 0), _echo(self))
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
         self._thread.start()
@@ -59,7 +60,8 @@ def _echo(application: Application) -> type[BaseHTTPRequestHandler]:
         def answer(self) -> None:
             application.requests += 1
             body = self.rfile.read(int(self.headers.get("content-length", "0")))
-            if self.headers.get("upgrade", "").lower() == "websocket":
+            if "upgrade" in self.headers:
+                application.upgrades += self.headers.get_all("upgrade", [])
                 self.switch()
                 return
             status = int(self.path[8:]) if self.path.startswith("/status/") else 200
@@ -81,9 +83,9 @@ def _echo(application: Application) -> type[BaseHTTPRequestHandler]:
                 self.wfile.write(content)
 
         def switch(self) -> None:
-            key = self.headers["sec-websocket-key"] + WEBSOCKET
+            key = self.headers.get("sec-websocket-key", "") + WEBSOCKET
             self.send_response_only(101)
-            self.send_header("upgrade", "websocket")
+            self.send_header("upgrade", self.headers["upgrade"])
             self.send_header("connection", "Upgrade")
             accept = base64.b64encode(hashlib.sha1(key.encode()).digest()).decode()
             self.send_header("sec-websocket-accept", accept)

@@ -75,6 +75,10 @@ class NoSuchToken(Refusal):
     """An operator named a token that does not exist."""
 
 
+class TokenChanged(Refusal):
+    """A token is not any more what somebody wants to change or to end."""
+
+
 class TooManyTokens(Refusal):
     """The owner holds as many tokens of this policy as the config allows (*limit*)."""
 

@@ -211,6 +211,7 @@ class Token:
     said anything, and empty where somebody said "none": neither restricts. *prefix* and
     *agent* are what it is bound to, as the head has them. *nonce* and *hidden*
     are what the text can be had from again; *place* is the shard of its alias, if it has one.
+    *seen* is everything of it that changes change, as it was read (``lua/lib/unlike.lua``).
     """
 
     token_id: int
@@ -234,6 +235,7 @@ class Token:
     nonce: bytes = field(default=b"", repr=False)
     hidden: bytes = field(default=b"", repr=False)
     place: bytes = b""
+    seen: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

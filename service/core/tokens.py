@@ -5,21 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Coroutine, Sequence
 from dataclasses import dataclass, replace
-from enum import Enum
 from typing import Any
 
+from service.core.amending import Amending, Change
 from service.core.feed import Announcer, Revocation
 from service.core.making import (
     FORMS,
     age_ms,
-    end_of,
     fields_of,
     form_of,
     head_of,
     issued_of,
     name_of,
     refusal_of,
-    texts_of,
 )
 from service.core.mismatches import Mismatches
 from service.core.secret import Form, Garbled, Secrets, digest_of, place_of, shard_of_text
@@ -27,6 +25,7 @@ from service.errors import (
     NoSuchToken,
     NoSuchUser,
     StoreDown,
+    TokenChanged,
 )
 from service.model import (
     NO_AGENT,
@@ -75,15 +74,6 @@ class Wish:
     form: Form | None = None
 
 
-class Unset(Enum):
-    """Stands for "as it is" where None says something."""
-
-    UNSET = 0
-
-
-UNSET = Unset.UNSET
-
-
 class Tokens:
     """Every operation on tokens; all of them may raise StoreDown."""
 
@@ -102,6 +92,7 @@ class Tokens:
         self.imports = Imports(store)
         self.mismatches = Mismatches()
         self._policies = {policy.name: policy for policy in store.policies.values()}
+        self._amending = Amending(store, records, self.imports)
         self._background: set[asyncio.Task[Any]] = set()
 
     # -- issue -------------------------------------------------------------------------------
@@ -203,45 +194,12 @@ class Tokens:
 
     # -- change ------------------------------------------------------------------------------
 
-    async def amend(
-        self,
-        token: Token,
-        *,
-        end_ms: int | None = None,
-        write: bool | None = None,
-        enabled: bool | None = None,
-        description: str | None = None,
-        networks: tuple[Network, ...] | Unset | None = UNSET,
-    ) -> None:
-        """Change what is named. NoSuchToken when it is dead by now.
+    async def amend(self, token: Token, change: Change, *, exact: bool = False) -> None:
+        """Make the *change*. NoSuchToken when it is dead by now.
 
-        *end_ms* 0 is for ever, or as long as the policy lets it live.
+        *exact* is for whoever means the token as he has read it: TokenChanged when it is another.
         """
-        fields: dict[bytes, bytes] = {}
-        if description is not None or networks is not UNSET:
-            fields = texts_of(
-                {"label": token.label, "client": token.client, "form": token.form},
-                token.description if description is None else description,
-                token.networks if isinstance(networks, Unset) else networks,
-            )
-        end = None
-        if end_ms is not None:
-            end = end_of(token, self._policies.get(token.policy), end_ms)
-            await self.imports.hold(token)
-        word = await self.store.amend(
-            token.owner,
-            token.digest,
-            end=end,
-            write=write,
-            enabled=enabled,
-            fields=fields,
-        )
-        if word is not Word.OK:
-            if end is not None:
-                await self.imports.forget(token)
-            raise NoSuchToken(str(token.token_id))
-        if end is not None and end[1]:
-            await self.imports.release(token, end[1])
+        await self._amending.amend(token, change, exact=exact)
 
     # -- revoke ------------------------------------------------------------------------------
 
@@ -252,23 +210,28 @@ class Tokens:
 
     async def revoke_id(self, number: int) -> None:
         """Kill the token with public number *number*. NoSuchToken."""
-        token = await self.get(number)
-        await self._revoke(token)
+        await self.revoke_token(await self.get(number))
 
     async def revoke_label(self, owner: str, label: str) -> None:
         """Kill the token of *owner* that bears *label*. NoSuchToken."""
         token = await self.records.by_name(owner, b"label:" + label.encode())
         if token is None:
             raise NoSuchToken(label)
-        await self._revoke(token)
+        await self.revoke_token(token)
 
-    async def _revoke(self, token: Token) -> None:
+    async def revoke_token(self, token: Token, *, exact: bool = False) -> None:
+        """Kill *token*; one that is dead already is no matter. *exact* as in ``amend``."""
         _, shard = split_id(token.token_id)
-        await self._kill(shard, token.digest)
+        word = await self._kill(shard, token.digest, token.seen if exact else b"")
+        if word is Word.AGAIN:
+            raise TokenChanged(str(token.token_id))
 
-    async def _kill(self, shard: bytes, digest: bytes) -> Word:
-        killed = await self.store.revoke(shard, digest)
-        if killed.word is not Word.UNKNOWN:  # of one that is dead already, whoever killed it died
+    async def _kill(self, shard: bytes, digest: bytes, seen: bytes = b"") -> Word:
+        killed = await self.store.revoke(shard, digest, seen)
+        if killed.word not in (
+            Word.UNKNOWN,
+            Word.AGAIN,
+        ):  # of one that is dead already, whoever killed it died
             await self.tell(
                 Revocation(
                     owner=killed.owner,

@@ -201,6 +201,7 @@ class Records:
             nonce=(fields[4] or b"")[:-6],
             hidden=fields[7] or b"",
             place=fields[8] or b"",
+            seen=fields[0] + (fields[5] or b"") + bytes(2) + (fields[6] or b""),
         )
 
 

@@ -274,8 +274,11 @@ class Store:
 
     # -- revoke, amend -----------------------------------------------------------------------
 
-    async def revoke(self, shard: bytes, digest: bytes) -> Killed:
-        """Kill the token with *digest*, wherever its record lives."""
+    async def revoke(self, shard: bytes, digest: bytes, seen: bytes = b"") -> Killed:
+        """Kill the token with *digest*, wherever its record lives.
+
+        Word.AGAIN when it is not any more as it was *seen* (``Token.seen``).
+        """
         for _ in range(TRIES):
             key = self.keys.token(shard, digest)
             row = (await self.client.run((b"HMGET", key, b"o", b"a", b"s", b"h", b"m")))[0]
@@ -287,13 +290,14 @@ class Store:
                 await self.check_born()
                 return Killed(word=Word.UNKNOWN)
             keys = [key, self.keys.index(shard, owner.decode())]
-            replies = await self._write(Call(self.scripts["revoke"], keys, [owner]))
-            if place is not None:
+            replies = await self._write(Call(self.scripts["revoke"], keys, [owner, seen]))
+            word = Word(replies[0][0].decode())
+            if place is not None and word is not Word.AGAIN:
                 # The alias may go when the record does.
                 grave_ms = Head.unpack(head).grave_s * 1000
                 await self.release(self.keys.token(place, digest), shard, grave_ms=grave_ms)
             return Killed(
-                word=Word(replies[0][0].decode()),
+                word=word,
                 replicas=replies[1],
                 owner=owner.decode(),
                 token_id=token_id(Head.unpack(head).counter, shard),
@@ -320,18 +324,19 @@ class Store:
         owner: str,
         digest: bytes,
         *,
+        seen: bytes = b"",
         end: tuple[Life, int] | None = None,
-        write: bool | None = None,
-        enabled: bool | None = None,
+        flags: bytes = b"",
         fields: Mapping[bytes, bytes] | None = None,
     ) -> Word:
-        """Change how one token ends (and when, in ms since the epoch), its flags or texts."""
+        """Change how one token ends (and when, in ms since the epoch), its *flags* or texts.
+
+        Word.AGAIN when it is not any more as it was *seen* (``Token.seen``).
+        """
         shard = shard_of(owner)
         keys = [self.keys.token(shard, digest), self.keys.owners(shard)]
-        flags = {None: b"", True: b"w", False: b"r"}[write]
-        flags += {None: b"", True: b"+", False: b"-"}[enabled]
         pairs = [part for pair in (fields or {}).items() for part in pair]
-        args: list[Part] = [owner, *(end or (b"", 0)), flags, *pairs]
+        args: list[Part] = [owner, seen, *(end or (b"", 0)), flags, *pairs]
         replies = await self._write(Call(self.scripts["amend"], keys, args))
         return Word(replies[0][0].decode())
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from service.core.amending import Change
 from service.model import Head, Life, Word
 from service.store.keys import shard_of
 from tests.makers import MINUTE, NETBOX, PUPPET, TOWER, Made, Rig
 
 
 async def amend(rig: Rig, made: Made, **changes) -> Word:
-    """What amending answers."""
-    return await rig.store.amend(made.owner, made.digest, **changes)
+    """What amending answers; *changes* are ``write``, ``enabled``, and what the store takes."""
+    flags = Change(write=changes.pop("write", None), enabled=changes.pop("enabled", None)).flags
+    return await rig.store.amend(made.owner, made.digest, flags=flags, **changes)
 
 
 async def test_a_disabled_token_keeps_what_it_may(rig: Rig):
@@ -174,10 +178,10 @@ async def test_nothing_and_strangers_are_unknown(rig: Rig):
     before = await rig.everything()
 
     assert Word.UNKNOWN == await rig.store.amend("alice", b"x" * 20, end=(Life.NEVER, 0))
-    assert ["unknown"] == await rig.call("amend", [key, owners], "bob", b"n", 0, b"")
+    assert ["unknown"] == await rig.call("amend", [key, owners], "bob", b"", b"n", 0, b"")
     await rig.owners.delete("alice")
     await rig.owner("carol")
-    assert ["unknown"] == await rig.call("amend", [key, owners], "alice", b"n", 0, b"")
+    assert ["unknown"] == await rig.call("amend", [key, owners], "alice", b"", b"n", 0, b"")
     assert before[key] == (await rig.everything())[key]
 
 
@@ -198,6 +202,40 @@ async def test_the_reply_tells_the_end(rig: Rig):
     made = await rig.make(policy=PUPPET)
     keys = [made.key, rig.keys.owners(made.shard)]
 
-    reply = await rig.call("amend", keys, "alice", b"", 0, b"r")
+    reply = await rig.call("amend", keys, "alice", b"", b"", 0, b"r")
 
     assert ["ok", made.outcome.expires_ms] == reply
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"write": False}, {"fields": {b"m": b"label\0y"}}, {"fields": {b"n": bytes(17)}}],
+    ids=["head", "texts", "networks"],
+)
+async def test_only_what_was_seen_is_changed(rig: Rig, change: dict[str, Any]):
+    """Whoever says what he saw changes nothing else, and nothing of what another one wrote."""
+    made = await rig.make(fields={b"m": b"label\0x"})
+    seen = (await rig.tokens.of_owner("alice"))[0].seen
+    assert Word.OK == await amend(rig, made, seen=seen, enabled=False)
+    changed = (await rig.tokens.of_owner("alice"))[0].seen
+    assert Word.OK == await amend(rig, made, **change)
+    before = await rig.everything()
+
+    stale = {"seen": changed, "end": (Life.NEVER, 0), "fields": {b"m": b""}}
+    assert [Word.AGAIN] * 2 == [
+        await amend(rig, made, **stale),
+        (await rig.store.revoke(made.shard, made.digest, changed)).word,
+    ]
+    assert before == await rig.everything()
+    fresh = (await rig.tokens.of_owner("alice"))[0].seen
+    assert Word.OK == (await rig.store.revoke(made.shard, made.digest, fresh)).word
+
+
+async def test_a_use_is_no_change(rig: Rig):
+    """What was seen before a token was used and slid is still what there is."""
+    made = await rig.make(policy=TOWER)
+    seen = (await rig.tokens.of_owner("alice"))[0].seen
+    await rig.age(made, MINUTE)
+    assert Word.OK == await rig.word(made)
+
+    assert Word.OK == await amend(rig, made, seen=seen, write=False)

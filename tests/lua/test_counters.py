@@ -43,7 +43,7 @@ async def test_marks_keep_all_their_bits(rig: Rig):
     assert old.digest != new.digest == (await rig.make(name=b"bind:x")).digest
     assert [Word.REVOKED, Word.OK] == [await rig.word(each) for each in (old, new)]
     assert [Word.REVOKED, Word.OK] == [
-        await rig.store.amend("alice", each.digest, write=True) for each in (old, new)
+        await rig.store.amend("alice", each.digest, flags=b"w") for each in (old, new)
     ]
     await rig.owners.change("alice", {"email": "x"})
     assert Word.REVOKED == await rig.word(old)
@@ -62,7 +62,7 @@ async def test_floors_keep_all_their_bits(rig: Rig):
     assert [False, False, True, True] == await node.live(made)
     one = rig.node(replace(TOWER, per_user=1), NETBOX)
     assert [False, False, False, True] == await one.live(made)
-    assert Word.EVICTED == await rig.store.amend("alice", made[2].digest, write=True)
+    assert Word.EVICTED == await rig.store.amend("alice", made[2].digest, flags=b"w")
     await rig.store.bury_all("alice")
     assert [Word.EVICTED] * 3 == [await one.word(each) for each in made[:3]]
 

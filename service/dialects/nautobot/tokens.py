@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from service.core.amending import Change
 from service.core.making import PasswordChanged
 from service.core.passwords import public_part
 from service.core.tokens import Wish
@@ -129,9 +130,8 @@ async def amend(call: Call, token: Token, wanted: Said) -> None:
     if wanted.end_ms is None and wanted.write is None and wanted.description is None:
         return
     try:
-        await call.service.tokens.amend(
-            token, end_ms=wanted.end_ms, write=wanted.write, description=wanted.description
-        )
+        change = Change(end_ms=wanted.end_ms, write=wanted.write, description=wanted.description)
+        await call.service.tokens.amend(token, change)
     except NoSuchToken:
         raise NotFound from None
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from service.core.tokens import UNSET
+from service.core.amending import UNSET, Change
 from service.dialects.netbox import rows, texts
 from service.dialects.netbox.fields import Reference, Wanted, reference, wanted
 from service.dialects.netbox.shape import Row, secret_of
@@ -15,10 +15,10 @@ from service.errors import NoSuchToken
 from service.wire.rest.fields import Reader, an_object
 from service.wire.rest.refusal import Invalid
 
-Change = tuple[Row, Wanted]
+Wish = tuple[Row, Wanted]
 
 
-def checked(call: Call, row: Row, data: Any) -> Change:
+def checked(call: Call, row: Row, data: Any) -> Wish:
     """What *data* wants of *row*. Invalid.
 
     PUT needs a user, and without networks it takes them away; all else stays as it is unless it
@@ -50,18 +50,21 @@ def _key(call: Call, row: Row) -> str | None:
     return secret_of(key) if key and call.new else key
 
 
-async def change(call: Call, changes: Sequence[Change]) -> list[Row]:
-    """Make the *changes*; the tokens as they are then, without those that are gone."""
+async def change(call: Call, changes: Sequence[Wish], *, exact: bool = False) -> list[Row]:
+    """Make the *changes*; the tokens as they are then, without those that are gone.
+
+    TokenChanged with *exact*, when one is not any more as it was read.
+    """
     for row, want in changes:
+        wanted = Change(
+            end_ms=want.end_ms,
+            write=want.write,
+            enabled=want.enabled,
+            description=want.description,
+            networks=UNSET if want.networks is None else want.networks,
+        )
         try:
-            await call.service.tokens.amend(
-                row.token,
-                end_ms=want.end_ms,
-                write=want.write,
-                enabled=want.enabled,
-                description=want.description,
-                networks=UNSET if want.networks is None else want.networks,
-            )
+            await call.service.tokens.amend(row.token, wanted, exact=exact)
         except NoSuchToken:
             continue
     found = [await rows.seen(call, row.token.token_id) for row, _ in changes]

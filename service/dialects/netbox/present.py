@@ -10,10 +10,10 @@ from service.dialects.netbox import shape
 from service.dialects.netbox.rows import shows_keys
 from service.dialects.netbox.shape import Row
 from service.dialects.netbox.view import Call
+from service.errors import TokenChanged
 from service.model import Life
 from service.wire import json
 from service.wire.headers import joined
-from service.wire.rest.refusal import Changed
 
 _TAG_SIZE = 16
 
@@ -49,9 +49,15 @@ def tag(call: Call, row: Row) -> Mapping[str, str]:
     return {"ETag": f'W/"{hashlib.sha256(said).hexdigest()[:_TAG_SIZE]}"'}
 
 
-def same(call: Call, row: Row) -> None:
-    """Changed, when ``If-Match`` names tags, and that of *row* is not among them (4.6)."""
+def meant(call: Call, row: Row) -> bool:
+    """Whether *row* is meant just as it is: ``If-Match`` names its tag (4.6).
+
+    TokenChanged when it names others.
+    """
     named = [each.strip() for each in joined(call.request.headers, "if-match").split(",")]
     wanted = [each for each in named if each]
-    if call.new and wanted and "*" not in wanted and tag(call, row)["ETag"] not in wanted:
-        raise Changed
+    if not call.new or not wanted or "*" in wanted:
+        return False
+    if tag(call, row)["ETag"] not in wanted:
+        raise TokenChanged(str(row.token.token_id))
+    return True

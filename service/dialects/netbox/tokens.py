@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +17,6 @@ from service.dialects.netbox.view import (
     known_where_required,
     turned_away,
 )
-from service.errors import NoSuchToken
 from service.wire.log import shown
 from service.wire.reply import Reply
 from service.wire.rest import bulk
@@ -141,9 +139,8 @@ async def delete_list(call: Call) -> Reply:
     return Reply(204)
 
 
-async def _delete(call: Call, row: Row) -> None:
-    with suppress(NoSuchToken):
-        await call.service.tokens.revoke_id(row.token.token_id)
+async def _delete(call: Call, row: Row, *, exact: bool = False) -> None:
+    await call.service.tokens.revoke_token(row.token, exact=exact)
     by, whose = shown(call.me.name), shown(row.user.name)
     log.info("user %s deleted token %d of user %s", by, row.token.token_id, whose)
 
@@ -158,20 +155,20 @@ async def get(call: Call) -> Reply:
 
 
 async def change(call: Call) -> Reply:
-    """Change one token. Changed, when the client says what he has seen, and it was another."""
+    """Change one token. TokenChanged, when the client has seen another, and says so."""
     row = await rows.one(call, call.argument)
-    present.same(call, row)
-    changed = await changing.change(call, [changing.checked(call, row, await call.data())])
+    exact = present.meant(call, row)
+    wanted = changing.checked(call, row, await call.data())
+    changed = await changing.change(call, [wanted], exact=exact)
     if not changed:
         raise NotFound
     return Reply(200, present.token(call, changed[0]), present.tag(call, changed[0]))
 
 
 async def delete(call: Call) -> Reply:
-    """Delete one token; it may be the one that is used for it. Changed, as above."""
+    """Delete one token; it may be the one that is used for it. TokenChanged, as above."""
     row = await rows.one(call, call.argument)
-    present.same(call, row)
-    await _delete(call, row)
+    await _delete(call, row, exact=present.meant(call, row))
     return Reply(204)
 
 

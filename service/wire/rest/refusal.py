@@ -9,6 +9,7 @@ from service.errors import (
     Busy,
     ClientAddressUnknown,
     StoreDown,
+    TokenChanged,
     TokenhouseError,
     TooManyAttempts,
     TooManyTokens,
@@ -23,6 +24,7 @@ NOT_FOUND = "Not found."
 NOT_ACCEPTABLE = "Could not satisfy the request Accept header."
 FORBIDDEN = "You do not have permission to perform this action."
 NO_CREDENTIALS = "Authentication credentials were not provided."
+CHANGED = "Precondition failed."
 BROKEN = "A server error has occurred."
 
 NO_ADDRESS = (
@@ -76,13 +78,6 @@ class NotAllowed(TokenhouseError):
         super().__init__(f'Method "{method}" not allowed.')
 
 
-class Changed(TokenhouseError):
-    """A resource that is not any more what the sender of ``If-Match`` saw (412)."""
-
-    def __init__(self) -> None:
-        super().__init__("The object has been changed since it was read.")
-
-
 class Invalid(TokenhouseError):
     """Data that break the rules (400); *body* is the JSON that says which and how."""
 
@@ -108,7 +103,6 @@ _STATUS: dict[type[TokenhouseError], int] = {
     NotFound: 404,
     NotAllowed: 405,
     NotAcceptable: 406,
-    Changed: 412,
 }
 
 
@@ -125,6 +119,8 @@ def reply_to(error: TokenhouseError, unnamed: str) -> Reply:
             return Reply.detail(400, NO_ADDRESS)
         case TooManyTokens():
             return Reply(400, {NON_FIELD: [TOO_MANY_TOKENS.format(error.limit)]})
+        case TokenChanged():
+            return Reply.detail(412, CHANGED)
         case BadBody():
             return Reply.detail(error.status, str(error))
         case Invalid():

@@ -8,6 +8,7 @@ from ipaddress import ip_network
 
 import pytest
 
+from service.core.amending import Change
 from service.core.making import PasswordChanged
 from service.core.secret import Form, digest_of, shard_of_text
 from service.errors import KeyTaken, NoSuchToken, NoSuchUser, TooManyTokens, UserDisabled
@@ -48,7 +49,7 @@ async def test_a_chosen_text_works_and_is_shown_again(rig: Rig, text: str) -> No
     assert (networks, "moved", False, "live") == (
         token.networks, token.description, token.write, token.state,
     )  # fmt: skip
-    await rig.tokens.amend(token, networks=None, write=True)
+    await rig.tokens.amend(token, Change(networks=None, write=True))
     assert Word.OK == await word(rig, text)
 
 
@@ -106,7 +107,7 @@ async def test_a_text_that_names_another_owner_s_shard_is_not_his(rig: Rig) -> N
         await rig.tokens.issue(chosen(BOBS, "bob"))
     use = {"address": HOME, "agent": CURL, "write": True}
     assert "alice" == (await rig.tokens.verify(BOBS.encode(), **use)).owner
-    await rig.tokens.amend(token, end_ms=await rig.now() + 60_000)
+    await rig.tokens.amend(token, Change(end_ms=await rig.now() + 60_000))
     assert Word.OK == await word(rig, BOBS)
     await rig.tokens.revoke(BOBS.encode())
     with pytest.raises(KeyTaken):
@@ -123,9 +124,9 @@ async def test_whoever_got_a_text_later_does_not_pay_for_what_was_there(rig: Rig
     record = rig.keys.token(shard_of("bob"), token.digest)
 
     with pytest.raises(NoSuchToken):
-        await rig.tokens.amend(token, end_ms=await rig.now() + 60_000)
+        await rig.tokens.amend(token, Change(end_ms=await rig.now() + 60_000))
     with pytest.raises(NoSuchToken):
-        await rig.tokens.amend(token, end_ms=0)
+        await rig.tokens.amend(token, Change(end_ms=0))
     assert [b"c", b"h", b"o", b"x"] == sorted((await rig.run(b"HGETALL", record))[::2])
     assert -1 == await rig.run(b"PTTL", record)
     use = {"address": HOME, "agent": CURL, "write": True}
@@ -185,7 +186,7 @@ async def test_an_end_may_lie_in_the_past(rig: Rig, end_ms: int, state: Word) ->
     assert state == await word(rig, KEY)
     assert abs(await rig.run(b"PTTL", alias) - max(end_ms, 0) - NETBOX.grave_ms) < 10_000
     token = await rig.tokens.get(issued.token_id)
-    await rig.tokens.amend(token, end_ms=0)
+    await rig.tokens.amend(token, Change(end_ms=0))
     assert Word.OK == await word(rig, KEY)
     assert -1 == await rig.run(b"PTTL", alias)
     assert Life.NEVER == (await rig.tokens.get(issued.token_id)).life
@@ -197,7 +198,7 @@ async def test_a_new_end_takes_the_alias_along(rig: Rig) -> None:
     end_ms = await rig.now() + 60_000
     alias = rig.keys.token(shard_of_text(KEY.encode()), digest_of(KEY.encode()))
 
-    await rig.tokens.amend(await rig.tokens.get(issued.token_id), end_ms=end_ms)
+    await rig.tokens.amend(await rig.tokens.get(issued.token_id), Change(end_ms=end_ms))
 
     assert Word.OK == await word(rig, KEY)
     assert abs(await rig.run(b"PTTL", alias) - 60_000 - GRAVE_MS) < 10_000
@@ -238,7 +239,7 @@ async def test_a_new_end_is_no_later_than_the_policy_s(rig: Rig, text: str) -> N
     issued = await node.tokens.issue(wish("alice", node.policies[0], text=text))
     last = issued.created_ms + 60_000
     for end_ms, ends in ((0, last), (last + 5_000, last), (last - 5_000, last - 5_000)):
-        await node.tokens.amend(await node.tokens.get(issued.token_id), end_ms=end_ms)
+        await node.tokens.amend(await node.tokens.get(issued.token_id), Change(end_ms=end_ms))
 
         assert ends == (await node.tokens.get(issued.token_id)).expires_ms
 
@@ -249,7 +250,7 @@ async def test_a_new_end_does_not_stop_a_token_from_sliding(rig: Rig) -> None:
     issued = await node.tokens.issue(wish("alice", node.policies[0]))
     now = await rig.now()
     for end_ms, left_ms in ((now + 20_000, 20_000), (0, 60_000)):
-        await node.tokens.amend(await node.tokens.get(issued.token_id), end_ms=end_ms)
+        await node.tokens.amend(await node.tokens.get(issued.token_id), Change(end_ms=end_ms))
         use = {"address": HOME, "agent": CURL, "write": True}
         verdict = await node.tokens.verify(issued.text.encode(), **use)
 
@@ -308,7 +309,7 @@ async def test_a_dead_token_is_not_amended(rig: Rig) -> None:
     await rig.tokens.revoke(issued.text.encode())
 
     with pytest.raises(NoSuchToken):
-        await rig.tokens.amend(token, description="alive?")
+        await rig.tokens.amend(token, Change(description="alive?"))
 
 
 async def test_the_alias_of_a_token_that_ended_meanwhile_ends_too(rig: Rig) -> None:
@@ -319,7 +320,7 @@ async def test_the_alias_of_a_token_that_ended_meanwhile_ends_too(rig: Rig) -> N
     await rig.run(b"DEL", rig.keys.token(shard_of("alice"), token.digest), alias)
 
     with pytest.raises(NoSuchToken):
-        await rig.tokens.amend(token, end_ms=0)
+        await rig.tokens.amend(token, Change(end_ms=0))
     assert 0 < await rig.run(b"PTTL", alias) <= GRAVE_MS
 
 

@@ -112,10 +112,10 @@ async def test_a_token_deleted_meanwhile_is_left_out(
     names = await ids(bob)
     amend = house.house.tokens.amend
 
-    async def revoke_first(token: Any, **changes: Any) -> None:
-        if changes["description"] == "late":
+    async def revoke_first(token: Any, change: Any) -> None:
+        if change.description == "late":
             await house.house.tokens.revoke_id(token.token_id)
-        await amend(token, **changes)
+        await amend(token, change)
 
     monkeypatch.setattr(house.house.tokens, "amend", revoke_first)
     wanted = [

@@ -179,9 +179,9 @@ async def test_a_token_deleted_meanwhile_cannot_be_changed(
     path = f"{TOKENS}{token['id']}/"
     amend = house.house.tokens.amend
 
-    async def revoke_first(found: Any, **changes: Any) -> None:
+    async def revoke_first(found: Any, change: Any) -> None:
         await house.house.tokens.revoke_id(found.token_id)
-        await amend(found, **changes)
+        await amend(found, change)
 
     monkeypatch.setattr(house.house.tokens, "amend", revoke_first)
     response = await bob.patch(path, json={"description": "late"})

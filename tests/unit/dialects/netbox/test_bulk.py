@@ -159,9 +159,9 @@ async def test_a_token_deleted_meanwhile_is_left_out(house: Netbox, client: Any,
     first, second = await made(client, 2)
     real = house.house.tokens.amend
 
-    async def amend(token: Any, **changes: Any) -> None:
+    async def amend(token: Any, change: Any, **how: Any) -> None:
         await house.house.tokens.revoke(first["key"].encode())
-        await real(token, **changes)
+        await real(token, change, **how)
 
     monkeypatch.setattr(house.house.tokens, "amend", amend)
     body = [{"id": each["id"], "description": "x"} for each in (first, second)]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from tests.unit.dialects.netbox.maker import KEY, TOKENS, Netbox, netbox
+from service.app import service_of
+from service.dialects.netbox import DIALECT
+from service.house import build
+from tests.unit.dialects.netbox.maker import KEY, TOKENS, Netbox, config, netbox
 
 ALICE = 2
 
@@ -137,7 +141,8 @@ async def test_a_change_of_what_is_not_there_any_more_is_refused(client: Any):
         return (await client.request(method, url, headers=headers, json=json)).status_code
 
     assert seen == again
-    assert 412 == (await client.patch(url, headers=stale, json={"description": "x"})).status_code
+    refused = await client.patch(url, headers=stale, json={"description": "x"})
+    assert (412, {"detail": "Precondition failed."}) == (refused.status_code, refused.json())
     assert "" == (await client.get(url)).json()["description"]
     assert 200 == await status("PATCH", f'W/"1", {seen}', description="x")
     assert seen != (await client.get(url)).headers["etag"]
@@ -145,6 +150,33 @@ async def test_a_change_of_what_is_not_there_any_more_is_refused(client: Any):
     assert 200 == await status("PATCH", "*", description="y")
     assert 412 == await status("DELETE", seen)
     assert 204 == await status("DELETE", "*")
+
+
+async def test_of_many_changes_of_one_state_one_is_made(redis_server: Any):
+    """Over two nodes, and whether they change or delete: all others are told so."""
+    shared = {"store": {"url": redis_server.url}, "secret": {"keys": ["k" * 32]}}
+    async with netbox({"contract": "4.6"}, **shared) as one:
+        key = await one.token()
+        other = build(config({"contract": "4.6"}, **shared))
+        two = Netbox(other, DIALECT.build(service_of(other)))
+        async with one.client(key) as here, two.client(key) as there:
+            for _ in range(5):
+                fresh = await here.post(TOKENS, json={"user": ALICE})
+                url, tag = fresh.json()["url"], {"If-Match": fresh.headers["etag"]}
+                said = [f"change {number}" for number in range(8)]
+                changes = [
+                    (here, there)[at % 2].patch(url, headers=tag, json={"description": each})
+                    for at, each in enumerate(said)
+                ]
+                ends = [client.delete(url, headers=tag) for client in (there, here)]
+                answers = await asyncio.gather(*changes, *ends)
+                codes = [each.status_code for each in answers]
+                now = await there.get(url)
+
+                (made,) = (at for at, code in enumerate(codes) if code < 300)
+                assert {404, 412} >= set(codes) - {codes[made]}
+                assert (said[made] if made < 8 else None) == now.json().get("description")
+        await other.aclose()
 
 
 async def test_a_key_that_cannot_be_had_again_is_null(newer: Netbox, client: Any, monkeypatch: Any):

@@ -23,7 +23,7 @@ class NotSetUp(StoreDown):
     """The store answers but carries no mark of birth: emptied, or the wrong one."""
 
     def __init__(self) -> None:
-        super().__init__("not set up: run tokenhouse store init")
+        super().__init__("not set up")
 
 
 class Busy(TokenhouseError):

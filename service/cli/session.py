@@ -52,7 +52,7 @@ def operate(config: Config, work: Work[T], *, born: bool = True) -> T:
     try:
         return asyncio.run(_operate(config, work, born))
     except StoreDown as error:
-        stop(REFUSED, f"store: {error.reason}")
+        stop(REFUSED, store_line(error))
     except TokenhouseError as error:
         stop(REFUSED, explained(error))
 
@@ -65,6 +65,12 @@ async def _operate(config: Config, work: Work[T], born: bool) -> T:
         return await work(house)
     finally:
         await house.aclose()
+
+
+def store_line(error: StoreDown) -> str:
+    """Why the store gave no answer, and what to do about it where that is known."""
+    hint = ": run tokenhouse store init" if isinstance(error, NotSetUp) else ""
+    return f"store: {error.reason}{hint}"
 
 
 def explained(error: TokenhouseError) -> str:

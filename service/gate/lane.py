@@ -373,10 +373,10 @@ class Lane(Limited):
                 pending.token, address=shape.address, agent=shape.agent, write=shape.write
             )
         except StoreDown as error:
-            pending.answer(answers.unavailable(error.retry_after_s))
+            pending.undecided(error.reason)
         except Exception:
             log.exception("the lane failed")
-            pending.answer(answers.unavailable())
+            pending.undecided("failed")
         else:
             self.ground.counts.decided(verdict.word.encode(), monotonic() - pending.asked_at)
             if self.ground.tells and not verdict.allowed:

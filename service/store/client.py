@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any
 
 from redis.asyncio.connection import (
@@ -19,10 +19,9 @@ from redis.exceptions import NoScriptError, RedisError, ResponseError
 from redis.maint_notifications import MaintNotificationsConfig
 
 from service.errors import StoreDown
+from service.store.outage import Outage
 from service.store.resp import Wire, code_of
 from service.store.scripts import Script
-
-log = logging.getLogger(__name__)
 
 _ELSEWHERE = {"readonly", "noreplicas", "masterdown", "clusterdown"}
 """What a server says that is not, or no longer, the one to ask."""
@@ -74,6 +73,7 @@ class Client:
         self._pool = self._embedded_pool() if self.embedded else self._pool_of(url, pool)
         # The pool lets whoever comes just then pass those who wait; here they go in order.
         self._turns = asyncio.Semaphore(pool)
+        self.outage = Outage()
         self._background: set[asyncio.Task[None]] = set()
 
     def _pool_of(self, url: str, size: int) -> BlockingConnectionPool:
@@ -123,18 +123,25 @@ class Client:
             await self._give_back(connection)
         except TimeoutError as error:
             self._drop(connection)
-            raise StoreDown("timeout") from error
+            raise self._down("timeout") from error
         except (RedisError, OSError) as error:
             self._drop(connection)
             code = getattr(error, "status_code", None)
-            raise StoreDown(code.lower() if code else "unreachable") from error
+            raise self._down(code.lower() if code else "unreachable") from error
         except BaseException:
             self._drop(connection)
             raise
         finally:
             if turn:
                 self._turns.release()
-        return [self._checked(reply) for reply in replies]
+        checked = [self._checked(reply) for reply in replies]
+        if self.outage.since is not None:
+            self.outage.worked(monotonic())
+        return checked
+
+    def _down(self, reason: str) -> StoreDown:
+        self.outage.failed(reason)
+        return StoreDown(reason)
 
     async def dial(self, factory: Callable[[], Wire]) -> tuple[Wire, bool]:
         """A connection of its own for the lane, greeted; also whether it knows the fence."""
@@ -198,10 +205,9 @@ class Client:
     def _checked(self, reply: Reply) -> Reply:
         if isinstance(reply, RedisError):
             reason = _reason(reply)
-            log.error("redis refused: %s", reason)
             if reason in _ELSEWHERE:
                 self._later(self._forget_idle())
-            raise StoreDown(reason) from reply
+            raise self._down(reason) from reply
         return reply
 
     async def _forget_idle(self) -> None:

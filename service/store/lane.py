@@ -18,6 +18,7 @@ from typing import Any, Protocol
 import hiredis
 
 from service.errors import StoreDown
+from service.store.outage import Outage
 from service.store.resp import Wire, bulk, code_of, head_of, ignore
 from service.store.scripts import Script
 
@@ -90,9 +91,17 @@ class Lane:
     """
 
     def __init__(
-        self, script: Script, dial: Dial, *, born: bytes, timeout_s: float, most: int
+        self,
+        script: Script,
+        dial: Dial,
+        *,
+        born: bytes,
+        outage: Outage,
+        timeout_s: float,
+        most: int,
     ) -> None:
         self._dial = dial
+        self._outage = outage
         self._born = b"*2\r\n%b%b" % (bulk(b"GET"), bulk(born))
         self._timeout_s = timeout_s
         self._most = most
@@ -220,10 +229,10 @@ class Lane:
             # He was told, so nobody may tell him again; the connection and the order are sound.
             log.exception("an asker failed")
 
-    @staticmethod
-    def _fail(asker: Asker, reason: str) -> None:
+    def _fail(self, asker: Asker, reason: str) -> None:
         if asker.waits:
             asker.waits = False
+            self._outage.failed(reason)
             try:
                 asker.undecided(reason)
             except Exception:
@@ -262,7 +271,6 @@ class Lane:
         elif word == "TRYAGAIN" and monotonic() + AGAIN_S < asker.asked_at + self._timeout_s:
             self._loop.call_later(AGAIN_S, self._send_again, asker)
         else:
-            log.error("redis refused: %s", word)
             self._fail(asker, word.lower())
             if word in _ELSEWHERE:
                 self._look_again()
@@ -284,6 +292,8 @@ class Lane:
         while self._waiting and self._waiting[0].asked_at <= late:
             self._fail(self._waiting.popleft(), "timeout")
         self._check_silence(now)
+        if self._outage.since is not None and self._wire is not None:
+            self._outage.worked(self._wire.heard_at)
         if self._sent or self._waiting:
             self._watch()
         else:

@@ -65,6 +65,7 @@ class Store:
             Trace.NONE: VerifyTail(keys, pack_rules(still, NEVER)),
         }
         self._lane: Lane | None = None
+        self._told_of_policy = False
         self._wait_replicas = 0 if client.embedded else wait_replicas
 
     def open_lane(self, *, most: int) -> Lane:
@@ -73,6 +74,7 @@ class Store:
             self.scripts["verify"],
             self.client.dial,
             born=self.keys.born,
+            outage=self.client.outage,
             timeout_s=self.client.timeout_s,
             most=most,
         )
@@ -120,7 +122,7 @@ class Store:
             elif word is Word.TRIM:
                 await self.trim(reply[2].decode(), self.policies[reply[3].decode()])
             elif word is Word.NO_POLICY:
-                log.error("a token names a policy that the config does not have")
+                self._tell_of_policy()
                 raise StoreDown("policy missing")
             else:
                 if word is Word.UNKNOWN:
@@ -129,6 +131,12 @@ class Store:
                     raise StoreDown("unknown word")
                 return Verdict(word=word)
         raise StoreDown("moved on")
+
+    def _tell_of_policy(self) -> None:
+        """Once: it is the config that is at fault, and every use of such a token would say so."""
+        if not self._told_of_policy:
+            self._told_of_policy = True
+            log.error("a token names a policy that the config does not have")
 
     def _allowed(self, reply: Reply, shard: bytes) -> Verdict:
         _, _, kind, counter, owner, remaining_ms, gap_ms, mismatch, touch_ms = reply
@@ -148,7 +156,9 @@ class Store:
         """The store's random id; NotSetUp when it was never set up, or was emptied since."""
         born: bytes | None = (await self.client.run((b"GET", self.keys.born)))[0]
         if born is None:
-            raise NotSetUp
+            error = NotSetUp()
+            self.client.outage.failed(error.reason)
+            raise error
         return born
 
     # -- issue -------------------------------------------------------------------------------

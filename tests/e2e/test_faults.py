@@ -74,6 +74,7 @@ def test_a_stopped_redis_is_503_and_the_next_request_after_it_is_back_works(
     assert 200 == login(node).status_code
     time.sleep(0.25)
     assert 200 == node.http.get("/readyz").status_code
+    assert 1 == len([line for line in node.lines if "the store fails: unreachable" in line])
 
 
 def test_a_flushed_script_cache_is_not_noticed(server: Server, node: Node) -> None:

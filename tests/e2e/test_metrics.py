@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from service.core.secret import digest_of
+from service.store.keys import Keys
 from tests.e2e.conftest import Pair, gate
 from tests.nodes import Node, tokenhouse
 from tests.servers import wait_until
@@ -58,6 +60,19 @@ def test_every_answer_is_counted_by_its_reason(pair: Pair, node: Node) -> None:
     assert sorted(buckets) == buckets
     assert 3 == buckets[-1]
     assert seen["process_cpu_seconds_total",] > 0
+
+
+def test_what_could_not_be_decided_is_counted(pair: Pair, node: Node) -> None:
+    """By its reason, too: here two places that lead to each other and to no token."""
+    text, keys = "0000" + "1" * 36, Keys(b"")
+    here, there = bytes(2), b"\0\1"
+    for shard, other in ((here, there), (there, here)):
+        key = keys.token(shard, digest_of(text.encode()))
+        pair.server.cli("HSET", key, "a", other)
+    seen = [gate(node, text).status_code for _ in range(3)]
+
+    assert [503] * 3 == seen
+    assert 3 == told(node)["tokenhouse_gate_requests_total", "moved on"]
 
 
 def test_refusals_are_written_without_the_token(pair: Pair, node: Node) -> None:

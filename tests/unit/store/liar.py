@@ -18,6 +18,7 @@ from service.model import Policy
 from service.store.client import Client
 from service.store.keys import Keys
 from service.store.lane import Asker, Lane
+from service.store.outage import Outage
 from service.store.resp import Wire
 from service.store.scripts import load_all
 from service.store.verify import VerifyTail, pack_rules
@@ -282,7 +283,8 @@ async def lane_to(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("service.store.lane.monotonic", clock)
         patch.setattr("service.store.resp.monotonic", clock)
-        lane = Lane(script, dial, born=KEYS.born, timeout_s=timeout_s, most=most)
+        patch.setattr("service.store.outage.monotonic", clock)
+        lane = Lane(script, dial, born=KEYS.born, outage=Outage(), timeout_s=timeout_s, most=most)
         try:
             yield lane
         finally:

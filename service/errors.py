@@ -19,6 +19,10 @@ class StoreDown(TokenhouseError):
         self.retry_after_s = retry_after_s
 
 
+class WriteLost(StoreDown):
+    """The store was told to write, and did not say whether it has."""
+
+
 class NotSetUp(StoreDown):
     """The store answers but carries no mark of birth: emptied, or the wrong one."""
 
@@ -36,6 +40,15 @@ class Busy(TokenhouseError):
 
 class Refusal(TokenhouseError):
     """A well-formed wish that the rules turn down."""
+
+
+class OneRefused(TokenhouseError):
+    """One of several wishes is refused, and so all of them: *at* is its place, *error* says why."""
+
+    def __init__(self, at: int, error: Exception) -> None:
+        super().__init__(f"number {at}: {error}")
+        self.at = at
+        self.error = error
 
 
 class TooManyAttempts(Refusal):

@@ -4,27 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Coroutine, Sequence
-from dataclasses import dataclass, replace
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from typing import Any
 
 from service.core.amending import Amending, Change
 from service.core.feed import Announcer, Revocation
-from service.core.making import (
-    FORMS,
-    age_ms,
-    fields_of,
-    form_of,
-    head_of,
-    issued_of,
-    name_of,
-    refusal_of,
-)
+from service.core.maker import Maker
+from service.core.making import FORMS
 from service.core.mismatches import Mismatches
-from service.core.secret import Form, Garbled, Secrets, digest_of, place_of, shard_of_text
+from service.core.secret import Form, Garbled, Secrets, digest_of, place_of
 from service.errors import (
     NoSuchToken,
     NoSuchUser,
-    StoreDown,
     TokenChanged,
 )
 from service.model import (
@@ -39,10 +31,9 @@ from service.model import (
     split_id,
 )
 from service.store.imports import Foreign, Imports
-from service.store.issuing import NewToken, Outcome
-from service.store.keys import index_entry, shard_of
+from service.store.keys import index_entry, shard_of, split_entry
 from service.store.records import Records
-from service.store.store import TRIES, Store
+from service.store.store import Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +82,7 @@ class Tokens:
         self.announcer = announcer
         self.imports = Imports(store)
         self.mismatches = Mismatches()
+        self._maker = Maker(store, self.imports, secrets)
         self._policies = {policy.name: policy for policy in store.policies.values()}
         self._amending = Amending(store, records, self.imports)
         self._background: set[asyncio.Task[Any]] = set()
@@ -102,79 +94,21 @@ class Tokens:
 
         Raises NoSuchUser, UserDisabled, TooManyTokens, LabelTaken, PasswordChanged, KeyTaken.
         """
-        if wish.text:
-            return await self._import(wish)
-        new, text = self._prepare(wish)
-        for _ in range(TRIES):
-            outcome = await self.store.issue(new)
-            if outcome.word is Word.ISSUED:
-                return issued_of(wish, outcome, text)
-            if outcome.word is not Word.REUSED:
-                raise refusal_of(wish, outcome.word)
-            known = self._recover(wish, outcome)
-            if known is not None:
-                return issued_of(wish, outcome, known)
-            # Made with a key this node lacks: its holder keeps it, without the label if it has
-            # one, and this login gets a new one.
-            new = replace(new, replaces=outcome.digest)
-        raise StoreDown("moved on")
+        return await self._maker.issue(wish)
 
-    def _prepare(self, wish: Wish) -> tuple[NewToken, str]:
-        policy, shard = wish.policy, shard_of(wish.owner)
-        text, nonce = self._secrets.make(shard, form_of(wish))
-        head = head_of(wish)
-        new = NewToken(
-            owner=wish.owner,
-            head=head,
-            digest=digest_of(text.encode()),
-            policy=policy,
-            nonce=nonce,
-            password=wish.password,
-            name=name_of(wish, head),
-            conflict=wish.conflict if wish.label else "reuse",
-            age_ms=age_ms(wish),
-            end_ms=wish.end_ms,
-            fields=fields_of(wish),
-        )
-        return new, text
+    def all_or_none(self, wishes: Sequence[Wish]) -> AbstractAsyncContextManager[list[Issued]]:
+        """Make a token for each wish, as ``issue`` does, for the block that follows.
 
-    def _recover(self, wish: Wish, outcome: Outcome) -> str | None:
-        return self._secrets.recover(
-            shard_of(wish.owner), form_of(wish), nonce=outcome.nonce, digest=outcome.digest
-        )
-
-    async def _import(self, wish: Wish) -> Issued:
-        """Make the token whose text the client chose."""
-        outcome = (await self.imports.many([replace(self.foreign(wish), active=True)]))[0]
-        if outcome.word is Word.ISSUED:
-            return issued_of(wish, outcome, wish.text)
-        if outcome.word is Word.UNKNOWN:
-            await self.store.check_born()
-        raise refusal_of(wish, outcome.word)
+        When one is refused (OneRefused), the store gives no verdict, or the block raises, those
+        that were made are taken back: at once, or as soon as the store takes it.
+        """
+        return self._maker.all_or_none(wishes)
 
     def foreign(
         self, wish: Wish, *, made_ms: int = 0, digest: bytes = b"", place: bytes = b""
     ) -> Foreign:
-        """What *wish* wants of ``Imports``; *made_ms* 0 for now.
-
-        Without a text it is known by the *digest* of it, and the shard *place* that it names; then
-        it can never be shown.
-        """
-        text = wish.text.encode()
-        nonce, hidden = self._secrets.hide(text) if text else (b"", b"")
-        fields = fields_of(wish)
-        new = NewToken(
-            owner=wish.owner,
-            head=head_of(wish),
-            digest=digest_of(text) if text else digest,
-            policy=wish.policy,
-            nonce=nonce,
-            password=wish.password,
-            age_ms=age_ms(wish),
-            end_ms=wish.end_ms,
-            fields={**fields, b"x": hidden} if text else fields,
-        )
-        return Foreign(new=new, place=shard_of_text(text) if text else place, made_ms=made_ms)
+        """What *wish* wants of ``Imports`` (see ``Maker.foreign``)."""
+        return self._maker.foreign(wish, made_ms=made_ms, digest=digest, place=place)
 
     # -- use ---------------------------------------------------------------------------------
 
@@ -275,10 +209,16 @@ class Tokens:
 
     async def used(self, text: bytes, verdict: Verdict) -> Token | None:
         """The token *text* that *verdict* has just allowed; None when it is gone since."""
-        letter = self._policies[verdict.policy].letter
-        place = verdict.owner, index_entry(digest_of(text), letter)
-        found = await self.records.at([place])
-        return found[0] if found else None
+        policy = self._policies[verdict.policy]
+        return (await self.of_texts(policy, [(verdict.owner, text)]))[0]
+
+    async def of_texts(
+        self, policy: Policy, pairs: Sequence[tuple[str, bytes]]
+    ) -> list[Token | None]:
+        """The token of each (owner, text) under *policy*, in order; None for one that is gone."""
+        places = [(owner, index_entry(digest_of(text), policy.letter)) for owner, text in pairs]
+        found = {(token.owner, token.digest): token for token in await self.records.at(places)}
+        return [found.get((owner, split_entry(entry)[0])) for owner, entry in places]
 
     async def owner_of(self, text: bytes) -> str | None:
         """Whose the token *text* is, or was while it is still kept."""
@@ -344,6 +284,7 @@ class Tokens:
     async def settle(self) -> None:
         """Wait until nothing is left to do in the background."""
         await asyncio.gather(*self._background, return_exceptions=True)
+        await self._maker.undo.settle()
         if self.announcer is not None:
             await self.announcer.settle()
 

@@ -1,12 +1,20 @@
-"""What goes into making and killing a token, and what comes of it."""
+"""What goes into making and killing a token, and what comes of it. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from service.model import Head, Policy, Word
+from service.model import UNLIMITED, Head, Policy, Word
+from service.store.client import Call, Command, Part, Reply
+from service.store.keys import Keys, shard_of, split_entry
+from service.store.scripts import Script
+
+TIDY = 8
+MARGIN = 16
+LOOKS = 4
+"""Commands that ``looking`` gives."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,3 +66,114 @@ class Killed(NamedTuple):
     owner: str = ""
     token_id: int = 0
     label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a node saw of an owner before it asks for a token."""
+
+    seen: bytes
+    top: int
+    newest: list[bytes]
+    whole: bool
+    entries: list[bytes]
+    names: dict[bytes, bytes]
+
+
+def window_of(new: NewToken) -> int:
+    """How many of an owner's newest tokens to look at where his policy has a limit."""
+    return new.policy.limit + MARGIN
+
+
+def _pages(new: NewToken, window: int) -> int:
+    return window if new.policy.limit != UNLIMITED else 1
+
+
+def looking(keys: Keys, new: NewToken, window: int) -> list[Command]:
+    """What to read before *new* is asked for."""
+    shard = shard_of(new.owner)
+    index, names = keys.index(shard, new.owner), keys.names(shard, new.owner)
+    return [
+        (b"HGET", names, new.name),
+        (b"ZREVRANGE", index, 0, _pages(new, window) - 1, b"WITHSCORES"),
+        (b"ZRANDMEMBER", index, TIDY),
+        (b"HRANDFIELD", names, TIDY, b"WITHVALUES"),
+    ]
+
+
+def looked(replies: Sequence[Reply], new: NewToken, window: int) -> Look:
+    """What the *replies* to ``looking`` say."""
+    listed, named = replies[1][::2], replies[3] or []
+    limited = new.policy.limit != UNLIMITED
+    return Look(
+        seen=replies[0] or b"",
+        top=int(replies[1][1]) if listed else 0,
+        newest=[e[:-1] for e in listed if limited and split_entry(e)[1] == new.policy.letter],
+        whole=len(listed) < _pages(new, window),
+        entries=replies[2] or [],
+        names=dict(zip(named[::2], named[1::2], strict=True)),
+    )
+
+
+def issuing(script: Script, keys: Keys, new: NewToken, *, look: Look, ceiling: int) -> Call:
+    """The call of ``issue`` for *new* after that *look*; *ceiling* is of entries in the index."""
+    shard = shard_of(new.owner)
+    token = keys.token(shard, new.digest)
+    seen = look.seen if new.name else b""
+    named = [
+        token,
+        keys.owners(shard),
+        keys.counter(shard),
+        keys.index(shard, new.owner),
+        keys.names(shard, new.owner),
+        keys.user(shard, new.owner),
+        keys.token(shard, seen) if seen else token,
+        *(keys.token(shard, digest) for digest in look.newest),
+    ]
+    args: list[Part] = [
+        new.owner,
+        new.password,
+        new.name,
+        seen,
+        b"replace" if seen and seen == new.replaces else new.conflict,
+        look.top,
+        new.policy.limit,
+        b"1" if look.whole else b"0",
+        ceiling,
+        new.head.pack(),
+        new.policy.idle_ms,
+        new.age_ms,
+        new.end_ms,
+        new.nonce,
+        *(part for pair in new.fields.items() for part in pair),
+    ]
+    return Call(script, named, args)
+
+
+def outcome_of(
+    reply: Reply, new: NewToken, *, seen: bytes = b"", replicas: int | None = None
+) -> Outcome:
+    """What the *reply* of ``issue`` says came of *new*; *seen* was under its name before."""
+    word = Word(reply[0].decode())
+    if word is Word.AGAIN:
+        return Outcome(word=word, again=reply[1].decode())
+    if word is Word.ISSUED:
+        return Outcome(
+            word=word,
+            counter=reply[1],
+            created_ms=reply[2],
+            expires_ms=reply[3],
+            digest=new.digest,
+            replicas=replicas,
+        )
+    if word is Word.REUSED:
+        return Outcome(
+            word=word,
+            counter=reply[1],
+            created_ms=int.from_bytes(reply[2][-6:], "big"),
+            expires_ms=reply[3],
+            digest=seen,
+            nonce=reply[2],
+            replicas=replicas,
+        )
+    return Outcome(word=word)

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from time import monotonic
 
-from service.errors import NotSetUp, StoreDown
-from service.model import UNLIMITED, Head, Life, Policy, Trace, Verdict, Word, token_id
+from service.errors import NotSetUp, StoreDown, WriteLost
+from service.model import Head, Life, Policy, Trace, Verdict, Word, token_id
 from service.store.client import Call, Client, Command, Part, Reply
-from service.store.issuing import Killed, NewToken, Outcome
+from service.store.issuing import (
+    LOOKS,
+    MARGIN,
+    Killed,
+    Look,
+    NewToken,
+    Outcome,
+    issuing,
+    looked,
+    looking,
+    outcome_of,
+    window_of,
+)
 from service.store.keys import Keys, shard_of, split_entry
 from service.store.lane import TAG_BYTES, Lane
 from service.store.records import unpack_texts
@@ -21,24 +33,10 @@ log = logging.getLogger(__name__)
 
 TRIES = 5
 """A lowered limit, a full house and a narrow window cost one each; two are left for a race."""
-TIDY = 8
-MARGIN = 16
 _USUAL = Trace.WHOLE  # an enum's attribute costs more than all the rest of a comparison
 _WORDS = {word.value.encode(): word for word in Word}
 WHOLE = 1 << 31  # as many entries as any index has
 BURY = 200
-
-
-@dataclass(frozen=True, slots=True)
-class _Look:
-    """What a node saw of an owner before it asks for a token."""
-
-    seen: bytes
-    top: int
-    newest: list[bytes]
-    whole: bool
-    entries: list[bytes]
-    names: dict[bytes, bytes]
 
 
 class Store:
@@ -165,7 +163,7 @@ class Store:
 
     async def issue(self, new: NewToken) -> Outcome:
         """Make *new* or reuse what bears its name; Word.AGAIN only when the password changed."""
-        shard, window, ceiling = shard_of(new.owner), new.policy.limit + MARGIN, 0
+        shard, window, ceiling = shard_of(new.owner), window_of(new), 0
         for _ in range(TRIES):
             look = await self._look(shard, new, window)
             outcome = await self._issue(shard, new, look, ceiling)
@@ -182,88 +180,47 @@ class Store:
                 window = WHOLE
         raise StoreDown("moved on")
 
-    async def _look(self, shard: bytes, new: NewToken, window: int) -> _Look:
-        index, names = self.keys.index(shard, new.owner), self.keys.names(shard, new.owner)
-        limited = new.policy.limit != UNLIMITED
-        pages = window if limited else 1
-        replies = await self.client.run(
-            (b"HGET", names, new.name),
-            (b"ZREVRANGE", index, 0, pages - 1, b"WITHSCORES"),
-            (b"ZRANDMEMBER", index, TIDY),
-            (b"HRANDFIELD", names, TIDY, b"WITHVALUES"),
-        )
-        listed = replies[1][::2]
-        named = replies[3] or []
-        return _Look(
-            seen=replies[0] or b"",
-            top=int(replies[1][1]) if listed else 0,
-            newest=[e[:-1] for e in listed if limited and split_entry(e)[1] == new.policy.letter],
-            whole=len(listed) < pages,
-            entries=replies[2] or [],
-            names=dict(zip(named[::2], named[1::2], strict=True)),
-        )
+    async def issue_all(self, news: Sequence[NewToken]) -> list[Outcome]:
+        """Make several tokens that claim no name, in two round trips.
 
-    async def _issue(self, shard: bytes, new: NewToken, look: _Look, ceiling: int) -> Outcome:
-        token = self.keys.token(shard, new.digest)
-        seen = look.seen if new.name else b""
-        keys = [
-            token,
-            self.keys.owners(shard),
-            self.keys.counter(shard),
-            self.keys.index(shard, new.owner),
-            self.keys.names(shard, new.owner),
-            self.keys.user(shard, new.owner),
-            self.keys.token(shard, seen) if seen else token,
-            *(self.keys.token(shard, digest) for digest in look.newest),
+        Word.ISSUED, or what ``issue`` may yet find a way round. WriteLost when some may be made.
+        """
+        asked = {(new.owner, new.policy.letter): new for new in news}
+        steps = [step for new in asked.values() for step in looking(self.keys, new, window_of(new))]
+        replies = await self.client.run(*steps)
+        looks = {
+            who: looked(replies[LOOKS * at : LOOKS * (at + 1)], new, window_of(new))
+            for at, (who, new) in enumerate(asked.items())
+        }
+        calls = [
+            self._issuing(new, looks[new.owner, new.policy.letter], new.policy.max_tokens)
+            for new in news
         ]
-        args: list[Part] = [
-            new.owner,
-            new.password,
-            new.name,
-            seen,
-            b"replace" if seen and seen == new.replaces else new.conflict,
-            look.top,
-            new.policy.limit,
-            b"1" if look.whole else b"0",
-            ceiling or new.policy.max_tokens,
-            new.head.pack(),
-            new.policy.idle_ms,
-            new.age_ms,
-            new.end_ms,
-            new.nonce,
-            *(part for pair in new.fields.items() for part in pair),
-        ]
-        replies = await self._write(
-            Call(self.scripts["issue"], keys, args),
+        for (owner, _), look in looks.items():
+            calls += self._tidy(shard_of(owner), owner, look.entries, look.names)
+        replies = await self._sure(*calls)
+        rows = zip(replies, news, strict=False)
+        return [outcome_of(reply, new, replicas=replies[-1]) for reply, new in rows]
+
+    async def _look(self, shard: bytes, new: NewToken, window: int) -> Look:
+        return looked(await self.client.run(*looking(self.keys, new, window)), new, window)
+
+    async def _issue(self, shard: bytes, new: NewToken, look: Look, ceiling: int) -> Outcome:
+        replies = await self._sure(
+            self._issuing(new, look, ceiling or new.policy.max_tokens),
             *self._tidy(shard, new.owner, look.entries, look.names),
         )
-        return self._outcome(replies, new, seen)
+        return outcome_of(replies[0], new, seen=look.seen, replicas=replies[-1])
 
-    def _outcome(self, replies: list[Reply], new: NewToken, seen: bytes) -> Outcome:
-        reply, replicas = replies[0], replies[-1]
-        word = Word(reply[0].decode())
-        if word is Word.AGAIN:
-            return Outcome(word=word, again=reply[1].decode())
-        if word is Word.ISSUED:
-            return Outcome(
-                word=word,
-                counter=reply[1],
-                created_ms=reply[2],
-                expires_ms=reply[3],
-                digest=new.digest,
-                replicas=replicas,
-            )
-        if word is Word.REUSED:
-            return Outcome(
-                word=word,
-                counter=reply[1],
-                created_ms=int.from_bytes(reply[2][-6:], "big"),
-                expires_ms=reply[3],
-                digest=seen,
-                nonce=reply[2],
-                replicas=replicas,
-            )
-        return Outcome(word=word)
+    def _issuing(self, new: NewToken, look: Look, ceiling: int) -> Call:
+        return issuing(self.scripts["issue"], self.keys, new, look=look, ceiling=ceiling)
+
+    async def _sure(self, *steps: Call) -> list[Reply]:
+        """``_write``, but WriteLost where nobody knows whether it was done."""
+        try:
+            return await self._write(*steps)
+        except StoreDown as error:
+            raise WriteLost(error.reason) from error
 
     async def _write(self, *steps: Call | Command) -> list[Reply]:
         """Run *steps*; the last reply is how many replicas have them, None when nobody asked."""
@@ -318,6 +275,29 @@ class Store:
     async def release(self, alias: bytes, shard: bytes, *, grave_ms: int, end_ms: int = 0) -> None:
         """Let the key *alias*, if it leads to *shard*, end a grave after *end_ms* (0: now)."""
         await self.client.run(Call(self.scripts["release"], [alias], [shard, end_ms, grave_ms]))
+
+    async def take_back(self, news: Sequence[NewToken]) -> list[NewToken]:
+        """Kill those of *news* that were made; the others, which may be on their way."""
+        keys = [self.keys.token(shard_of(new.owner), new.digest) for new in news]
+        rows = await self.client.run(*((b"HMGET", key, b"c", b"s") for key in keys))
+        # One with another nonce was there before: it bears the same chosen text.
+        made = [
+            (new, key, row[1])
+            for new, key, row in zip(news, keys, rows, strict=True)
+            if row[0] is not None and row[0][:-6] == new.nonce
+        ]
+        calls: list[Call] = []
+        for new, key, place in made:
+            index = self.keys.index(shard_of(new.owner), new.owner)
+            calls.append(Call(self.scripts["revoke"], [key, index], [new.owner]))
+            if place is not None:
+                # The alias may go when the record does.
+                alias = self.keys.token(place, new.digest)
+                shard, grave_ms = shard_of(new.owner), new.head.grave_s * 1000
+                calls.append(Call(self.scripts["release"], [alias], [shard, 0, grave_ms]))
+        if calls:
+            await self._write(*calls)
+        return [new for new, row in zip(news, rows, strict=True) if row[0] is None]
 
     async def revoke_owner(self, owner: str) -> tuple[Word, int]:
         """Kill every token of *owner* with one write; also the highest counter that is dead now.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from service.dialects.nautobot import shape, texts
 from service.dialects.nautobot.fields import Said, an_id, said
@@ -11,16 +10,17 @@ from service.dialects.nautobot.own import Own
 from service.dialects.nautobot.tokens import (
     NAME,
     amend,
+    beside,
     choosing,
     create,
-    issue,
+    issued,
     key_of,
+    new_token,
     replicas,
     revoke,
 )
 from service.dialects.nautobot.view import Call
-from service.errors import TokenhouseError
-from service.model import Issued, Token
+from service.model import Token
 from service.wire.reply import Reply
 from service.wire.rest.bulk import each, numbered
 from service.wire.rest.metadata import described
@@ -38,24 +38,11 @@ async def create_any(call: Call) -> Reply:
     _bounded(data)
     wanted = each(data, lambda item: said(item, choose=choosing(call)))
     _no_key_twice(wanted)
-    made = await _issue_all(call, wanted)
-    own = Own(call, await call.service.tokens.born())
-    body = [own.shown(token, key=issued.text) for token, issued in made]
-    return Reply(201, body, replicas(*(issued for _, issued in made)))
-
-
-async def _issue_all(call: Call, wanted: list[Said]) -> list[tuple[Token, Issued]]:
-    made: list[tuple[Token, Issued]] = []
-    try:
-        for one in wanted:
-            made.append(await issue(call, one))
-    except TokenhouseError as error:
-        for token, _ in made:
-            await revoke(call, token)
-        if isinstance(error, Invalid):
-            raise Invalid(_beside(error.body, len(made), len(wanted))) from None
-        raise
-    return made
+    async with issued(call, wanted) as made:
+        own = Own(call, await call.service.tokens.born())
+    pairs = zip(wanted, made, strict=True)
+    body = [own.shown(new_token(call, one, new), key=new.text) for one, new in pairs]
+    return Reply(201, body, replicas(made))
 
 
 def _no_key_twice(wanted: list[Said]) -> None:
@@ -63,13 +50,8 @@ def _no_key_twice(wanted: list[Said]) -> None:
     seen: set[str] = set()
     for at, one in enumerate(wanted):
         if one.key is not None and one.key in seen:
-            raise Invalid(_beside({"key": [texts.KEY_TAKEN]}, at, len(wanted)))
+            raise Invalid(beside({"key": [texts.KEY_TAKEN]}, at, len(wanted)))
         seen.add(one.key or "")
-
-
-def _beside(fault: Any, at: int, count: int) -> list[Any]:
-    """*fault* in its place in a list of *count* that are right otherwise."""
-    return [fault if index == at else {} for index in range(count)]
 
 
 def _bounded(data: object) -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
 from service.core.amending import Change
 from service.core.making import PasswordChanged
 from service.core.passwords import public_part
@@ -15,9 +19,10 @@ from service.errors import (
     KeyTaken,
     NoSuchToken,
     NoSuchUser,
+    OneRefused,
     UserDisabled,
 )
-from service.model import Issued, Level, Life, Token
+from service.model import Issued, Level, Life, Policy, Token
 from service.wire.reply import Reply
 from service.wire.rest.metadata import described
 from service.wire.rest.refusal import Denied, Invalid, NotFound
@@ -31,12 +36,27 @@ def choosing(call: Call) -> bool:
     return wanted == "own" or (wanted == "superuser" and call.me.superuser)
 
 
-async def issue(call: Call, wanted: Said) -> tuple[Token, Issued]:
-    """A new token of whoever asks, as he *wanted* it. Invalid; Denied; TooManyTokens."""
+@asynccontextmanager
+async def issued(call: Call, wanted: Sequence[Said]) -> AsyncIterator[list[Issued]]:
+    """New tokens of whoever asks, as he *wanted* them, for the block that is to answer him.
+
+    Invalid, with a list as long as *wanted*; Denied; TooManyTokens. None is left of any fault.
+    """
     policy = call.service.policies[texts.POLICY]
     if policy.bind_ip is not Level.OFF and not call.caller.login_address:
         raise ClientAddressUnknown
-    wish = Wish(
+    wishes = [_wish(call, policy, one) for one in wanted]
+    try:
+        async with call.service.tokens.all_or_none(wishes) as made:
+            if call.password and any(wish.text for wish in wishes):
+                await _recheck(call)
+            yield made
+    except OneRefused as refused:
+        raise _refusal(refused, len(wishes)) from None
+
+
+def _wish(call: Call, policy: Policy, wanted: Said) -> Wish:
+    return Wish(
         owner=call.me.name,
         policy=policy,
         address=call.caller.login_address,
@@ -47,22 +67,26 @@ async def issue(call: Call, wanted: Said) -> tuple[Token, Issued]:
         text=wanted.key or "",
         password=call.password,
     )
-    try:
-        issued = await call.service.tokens.issue(wish)
-    except KeyTaken:
-        raise Invalid({"key": [texts.KEY_TAKEN]}) from None
-    except PasswordChanged:  # since it was compared
-        raise Denied(texts.BAD_BASIC) from None
-    except (NoSuchUser, UserDisabled):
-        raise Denied(texts.INACTIVE) from None
-    token = _token(wish, issued)
-    if wish.text and wish.password:
-        await _recheck(call, token)
-    return token, issued
 
 
-async def _recheck(call: Call, token: Token) -> None:
-    """Take *token* back when the password that was compared is another one by now. Denied.
+def _refusal(refused: OneRefused, count: int) -> Exception:
+    """What to raise when one of *count* tokens was refused."""
+    if isinstance(refused.error, KeyTaken):
+        return Invalid(beside({"key": [texts.KEY_TAKEN]}, refused.at, count))
+    if isinstance(refused.error, PasswordChanged):  # since it was compared
+        return Denied(texts.BAD_BASIC)
+    if isinstance(refused.error, NoSuchUser | UserDisabled):
+        return Denied(texts.INACTIVE)
+    return refused.error
+
+
+def beside(fault: Any, at: int, count: int) -> list[Any]:
+    """*fault* in its place in a list of *count* that are right otherwise."""
+    return [fault if index == at else {} for index in range(count)]
+
+
+async def _recheck(call: Call) -> None:
+    """Denied when the password that was compared is another one by now.
 
     Only tokens made here are written together with that comparison; one with a chosen key is not.
     """
@@ -71,38 +95,41 @@ async def _recheck(call: Call, token: Token) -> None:
     except NoSuchUser:
         raise Denied(texts.INACTIVE) from None
     if public_part(user.password) != call.password:
-        await revoke(call, token)
         raise Denied(texts.BAD_BASIC)
 
 
-def _token(wish: Wish, issued: Issued) -> Token:
+def new_token(call: Call, wanted: Said, made: Issued) -> Token:
+    """The token that was *made* for whoever asks, as he *wanted* it."""
     return Token(
-        token_id=issued.token_id,
-        owner=wish.owner,
+        token_id=made.token_id,
+        owner=call.me.name,
         policy=texts.POLICY,
         state="live",
-        write=wish.policy.write if wish.write is None else wish.write,
-        life=Life.FIXED if issued.expires_ms else Life.NEVER,
-        created_ms=issued.created_ms,
-        expires_ms=issued.expires_ms,
+        write=call.service.policies[texts.POLICY].write if wanted.write is None else wanted.write,
+        life=Life.FIXED if made.expires_ms else Life.NEVER,
+        created_ms=made.created_ms,
+        expires_ms=made.expires_ms,
         last_used_ms=0,
-        description=wish.description,
+        description=wanted.description or "",
     )
 
 
-def replicas(*issued: Issued) -> dict[str, str]:
-    """How many replicas have what was issued, where anybody asked."""
-    numbers = [one.replicas for one in issued if one.replicas is not None]
+def replicas(made: Iterable[Issued]) -> dict[str, str]:
+    """How many replicas have what was made, where anybody asked."""
+    numbers = [one.replicas for one in made if one.replicas is not None]
     return {"X-Tokenhouse-Replicas": str(min(numbers))} if numbers else {}
 
 
 async def create(call: Call, data: object) -> Reply:
     """POST of one token."""
     wanted = said(data, choose=choosing(call))
-    token, issued = await issue(call, wanted)
-    own = Own(call, await call.service.tokens.born())
-    body = own.shown(token, key=issued.text)
-    return Reply(201, body, {"Location": body["url"], **replicas(issued)})
+    try:
+        async with issued(call, [wanted]) as made:
+            own = Own(call, await call.service.tokens.born())
+    except Invalid as invalid:
+        raise Invalid(invalid.body[0]) from None
+    body = own.shown(new_token(call, wanted, made[0]), key=made[0].text)
+    return Reply(201, body, {"Location": body["url"], **replicas(made)})
 
 
 async def show(call: Call) -> Reply:

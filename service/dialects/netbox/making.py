@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,11 +18,10 @@ from service.errors import (
     KeyTaken,
     NoSuchToken,
     NoSuchUser,
-    StoreDown,
-    TokenhouseError,
+    OneRefused,
     UserDisabled,
 )
-from service.model import Issued, Level, User
+from service.model import Issued, Level, Token, User
 from service.wire.log import shown
 from service.wire.rest import bulk, times
 from service.wire.rest.fields import Reader, an_object
@@ -60,18 +58,17 @@ async def make(call: Call, data: Sequence[Any]) -> list[Made]:
     policy = call.service.policies[texts.POLICY]
     if policy.bind_ip is not Level.OFF and not call.caller.login_address:
         raise ClientAddressUnknown
-    issued: list[Issued] = []
+    wishes = [_wish(call, order) for order in orders]
     try:
-        for order in orders:
-            issued.append(await _issue(call, order))
-    except TokenhouseError as error:
-        for one in issued:
-            await _withdraw(call, one)
-        if isinstance(error, Invalid):
-            before, after = len(issued), len(orders) - len(issued) - 1
-            raise Invalid([*[{}] * before, error.body, *[{}] * after]) from None
-        raise
-    return [await represented(call, one) for one in issued]
+        async with call.service.tokens.all_or_none(wishes) as issued:
+            _in_time(call, orders, issued)
+            made = await _represented(call, wishes, issued)
+    except OneRefused as refused:
+        raise _refusal(call, orders, refused) from None
+    by, place = call.me.name, unpack(call.caller.guard_address)
+    for wish in wishes:
+        log.info("user %s made a token for user %s from %s", shown(by), shown(wish.owner), place)
+    return made
 
 
 async def _each(call: Call, data: Sequence[Any]) -> list[Order]:
@@ -154,35 +151,54 @@ def wish_of(call: Call, owner: str, want: Wanted, *, text: str = "") -> Wish:
     )
 
 
-async def _issue(call: Call, order: Order) -> Issued:
+def _wish(call: Call, order: Order) -> Wish:
     want = replace(order.want, networks=order.want.networks or ())
+    return wish_of(call, order.owner.name, want, text=order.text)
+
+
+def _refusal(call: Call, orders: Sequence[Order], refused: OneRefused) -> Exception:
+    """What to raise when one of *orders* was refused."""
     name = "token" if call.new else "key"
-    try:
-        issued = await call.service.tokens.issue(
-            wish_of(call, order.owner.name, want, text=order.text)
-        )
-    except KeyTaken:
-        raise Invalid({name: [texts.KEY_TAKEN[name]]}) from None
-    except UserDisabled:
-        raise Invalid({"user": [texts.USER_DISABLED]}) from None
-    except NoSuchUser:  # deleted since he was found
-        raise Invalid({"user": [texts.NO_SUCH_NUMBER.format(order.owner.user_id)]}) from None
-    if call.new and want.end_ms and issued.expires_ms <= issued.created_ms:
-        # Only the store knows what time it is, and now it has said so.
-        await _withdraw(call, issued)
-        now = times.shown(issued.created_ms // 1000 * 1000).rstrip("Z").replace("T", " ")
-        raise Invalid({"expires": [texts.PAST.format(now)]})
-    by, name, place = call.me.name, order.owner.name, unpack(call.caller.guard_address)
-    log.info("user %s made a token for user %s from %s", shown(by), shown(name), place)
-    return issued
+    if isinstance(refused.error, KeyTaken):
+        fault = {name: [texts.KEY_TAKEN[name]]}
+    elif isinstance(refused.error, UserDisabled):
+        fault = {"user": [texts.USER_DISABLED]}
+    elif isinstance(refused.error, NoSuchUser):  # deleted since he was found
+        number = orders[refused.at].owner.user_id
+        fault = {"user": [texts.NO_SUCH_NUMBER.format(number)]}
+    else:
+        return refused.error
+    return _beside(fault, refused.at, len(orders))
 
 
-async def _withdraw(call: Call, issued: Issued) -> None:
-    """Kill a token that nobody was told of; one that is gone already is no matter."""
-    if issued.reused:
-        return
-    with suppress(NoSuchToken, StoreDown):
-        await call.service.tokens.revoke_id(issued.token_id)
+def _beside(fault: Any, at: int, count: int) -> Invalid:
+    """Invalid with *fault* in its place in a list of *count* that are right otherwise."""
+    return Invalid([fault if index == at else {} for index in range(count)])
+
+
+def _in_time(call: Call, orders: Sequence[Order], issued: Sequence[Issued]) -> None:
+    """Invalid when one ends as it is made: only the store knows what time it is."""
+    for at, (order, made) in enumerate(zip(orders, issued, strict=True)):
+        if call.new and order.want.end_ms and made.expires_ms <= made.created_ms:
+            now = times.shown(made.created_ms // 1000 * 1000).rstrip("Z").replace("T", " ")
+            raise _beside({"expires": [texts.PAST.format(now)]}, at, len(orders))
+
+
+async def _represented(call: Call, wishes: Sequence[Wish], issued: Sequence[Issued]) -> list[Made]:
+    """The new tokens. NotFound when somebody has deleted one of them or its user since."""
+    pairs = [(wish.owner, made.text.encode()) for wish, made in zip(wishes, issued, strict=True)]
+    tokens = await call.service.tokens.of_texts(call.service.policies[texts.POLICY], pairs)
+    users = await call.service.users.some({wish.owner for wish in wishes})
+    rows = zip(tokens, wishes, issued, strict=True)
+    return [_made(call, token, users.get(wish.owner), made) for token, wish, made in rows]
+
+
+def _made(call: Call, token: Token | None, owner: User | None, issued: Issued) -> Made:
+    if token is None or owner is None:
+        raise NotFound
+    row = rows.row_of(call, token, owner)
+    body = present.token(call, row, key=issued.text)
+    return Made(body, issued.replicas, present.tag(call, row))
 
 
 async def represented(call: Call, issued: Issued) -> Made:
@@ -192,6 +208,4 @@ async def represented(call: Call, issued: Issued) -> Made:
         owner = await call.service.users.get(token.owner)
     except (NoSuchToken, NoSuchUser):
         raise NotFound from None
-    row = rows.row_of(call, token, owner)
-    body = present.token(call, row, key=issued.text)
-    return Made(body, issued.replicas, present.tag(call, row))
+    return _made(call, token, owner, issued)

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from service.core.maker import BATCH
 from service.dialects.nautobot import texts
 from service.dialects.nautobot.bulk import MOST
-from service.errors import StoreDown
+from service.errors import WriteLost
 from tests.unit.dialects.nautobot.maker import KEY, NOBODYS, TOKENS, Nautobot, nautobot
 
 
@@ -52,18 +53,20 @@ async def test_a_store_that_goes_away_half_way_is_503(
     house: Nautobot, bob: Any, monkeypatch: pytest.MonkeyPatch
 ):
     """And what was made is taken back."""
-    issue, left = house.house.tokens.issue, [1]
+    issue = house.house.tokens.store.issue_all
 
-    async def fail_second(wish: Any) -> Any:
-        if not left:
-            raise StoreDown("timeout")
-        left.pop()
-        return await issue(wish)
+    async def lose_second(news: Any) -> Any:
+        made = await issue(news)
+        if len(await house.keys()) > BATCH + 1:
+            raise WriteLost("timeout")
+        return made
 
-    monkeypatch.setattr(house.house.tokens, "issue", fail_second)
-    response = await bob.post(TOKENS, json=[{}, {}])
+    monkeypatch.setattr(house.house.tokens.store, "issue_all", lose_second)
+    response = await bob.post(TOKENS, json=[{}] * (BATCH + 2))
+    before = len(await house.keys())
+    await house.house.tokens.settle()
 
-    assert 503 == response.status_code
+    assert (503, BATCH + 3) == (response.status_code, before)
     assert 1 == len(await house.keys())
 
 

@@ -94,14 +94,14 @@ async def test_a_user_deleted_meanwhile_gets_no_token_with_a_chosen_key(
     house: Nautobot, anybody: Any, monkeypatch: pytest.MonkeyPatch
 ):
     """After the issue, before the answer."""
-    issue = house.house.tokens.issue
+    make = house.house.tokens.imports.many
 
-    async def then_delete(wish: Any) -> Any:
-        issued = await issue(wish)
+    async def then_delete(tokens: Any) -> Any:
+        made = await make(tokens)
         await house.house.users.delete("bob")
-        return issued
+        return made
 
-    monkeypatch.setattr(house.house.tokens, "issue", then_delete)
+    monkeypatch.setattr(house.house.tokens.imports, "many", then_delete)
     response = await anybody.post(TOKENS, json={"key": KEY}, auth=("bob", "pw"))
 
     assert (403, {"detail": "User inactive"}) == (response.status_code, response.json())
@@ -111,13 +111,13 @@ async def test_a_user_disabled_meanwhile_gets_no_token(
     house: Nautobot, bob: Any, key: str, monkeypatch: pytest.MonkeyPatch
 ):
     """Between the verdict and the issue."""
-    issue = house.house.tokens.issue
+    issue = house.house.tokens.store.issue_all
 
-    async def disable_first(wish: Any) -> Any:
+    async def disable_first(news: Any) -> Any:
         await house.house.users.disable("bob")
-        return await issue(wish)
+        return await issue(news)
 
-    monkeypatch.setattr(house.house.tokens, "issue", disable_first)
+    monkeypatch.setattr(house.house.tokens.store, "issue_all", disable_first)
     response = await bob.post(TOKENS, json={})
 
     assert (403, {"detail": "User inactive"}) == (response.status_code, response.json())

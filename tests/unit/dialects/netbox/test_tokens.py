@@ -89,13 +89,13 @@ async def test_a_disabled_user_gets_no_token(house: Netbox, admin: Any, key: dic
 
 async def test_a_user_deleted_meanwhile_gets_no_token(house: Netbox, admin: Any, monkeypatch: Any):
     """He was there when he was looked for."""
-    real = house.house.tokens.issue
+    real = house.house.tokens.store.issue_all
 
-    async def issue(wish: Any) -> Any:
+    async def issue(news: Any) -> Any:
         await house.house.users.delete("alice")
-        return await real(wish)
+        return await real(news)
 
-    monkeypatch.setattr(house.house.tokens, "issue", issue)
+    monkeypatch.setattr(house.house.tokens.store, "issue_all", issue)
     answer = await admin.post(TOKENS, json={"user": ALICE})
 
     said = {"user": ["Related object not found using the provided numeric ID: 2"]}

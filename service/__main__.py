@@ -8,13 +8,14 @@ from service import __version__
 from service.cli.config import config
 from service.cli.doctor import doctor
 from service.cli.explain import explain
+from service.cli.output import Commands
 from service.cli.serve import serve
 from service.cli.store import store
 from service.cli.token import token
 from service.cli.user import user
 
 
-@click.group()
+@click.group(cls=Commands)
 @click.version_option(__version__, prog_name="tokenhouse")
 def main() -> None:
     """Opaque API tokens in Redis, with every rule decided there.

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
+import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
@@ -36,9 +39,21 @@ def utc(ms: int) -> str | None:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def heard() -> None:
+    """OSError when standard output was closed by whoever started the command."""
+    if sys.stdout is None:
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+
+
+def say(text: str) -> None:
+    """Print the line *text* on standard output. OSError when nobody gets it."""
+    heard()
+    click.echo(text)
+
+
 def print_json(value: object) -> None:
     """Print *value* for a program."""
-    click.echo(json_text(value, indent=True))
+    say(json_text(value, indent=True))
 
 
 def print_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -47,14 +62,14 @@ def print_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:
         padded = (text.ljust(width) for text, width in zip(line, widths, strict=True))
-        click.echo("  ".join(padded).rstrip())
+        say("  ".join(padded).rstrip())
 
 
 def print_facts(facts: dict[str, object]) -> None:
     """Print one line for each fact."""
     width = max(map(len, facts)) + 1
     for key, value in facts.items():
-        click.echo(f"{key.replace('_', ' ') + ':':<{width}} {cell(value)}")
+        say(f"{key.replace('_', ' ') + ':':<{width}} {cell(value)}")
 
 
 def cell(value: object) -> str:

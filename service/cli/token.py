@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +12,7 @@ from service.cli.importing import import_tokens
 from service.cli.intake import one_line
 from service.cli.options import FAULTY, REFUSED, Length, Text, json_wanted, named_file, stop
 from service.cli.session import operate, shared
-from service.cli.shown import print_facts, print_json, print_table, utc
+from service.cli.shown import heard, print_facts, print_json, print_table, say, utc
 from service.config import Config
 from service.core.address import pack
 from service.core.secret import agent_digest
@@ -220,13 +221,27 @@ def issue(*, path: str | None, as_json: bool, **given: Any) -> None:
     fault = order.fault(policy)
     if fault is not None:
         stop(FAULTY, fault)
+    heard()
     issued = operate(config, lambda house: _issue(house, order, policy))
-    if as_json:
-        print_json({"token": issued.text, **_facts(issued, order)})
-        return
-    click.echo(issued.text)
-    for key, value in _facts(issued, order).items():
-        click.echo(f"{key}: {value if isinstance(value, int) else value or '-'}", err=True)
+    facts = _facts(issued, order)
+    try:
+        if as_json:
+            print_json({"token": issued.text, **facts})
+        else:
+            say(issued.text)
+    except OSError:
+        _take_back(config, issued)
+        raise
+    if not as_json:
+        for key, value in facts.items():
+            click.echo(f"{key}: {value if isinstance(value, int) else value or '-'}", err=True)
+
+
+def _take_back(config: Config, issued: Issued) -> None:
+    """Revoke a token whose text nobody got."""
+    with suppress(OSError):  # standard error may be what was lost
+        click.echo(f"nobody got the text of token {issued.token_id}: revoking it", err=True)
+    operate(config, lambda house: house.tokens.revoke_id(issued.token_id))
 
 
 async def _issue(house: House, order: Order, policy: Policy) -> Issued:

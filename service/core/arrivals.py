@@ -21,6 +21,7 @@ class Became(StrEnum):
 
     IMPORTED = "imported"
     THERE = "already there"
+    ELSEWHERE = "under another policy"
     REFUSED = "refused"
 
 
@@ -32,6 +33,8 @@ class Fate(NamedTuple):
 
 
 IMPORTED, THERE = Fate(Became.IMPORTED), Fate(Became.THERE)
+ELSEWHERE = Fate(Became.ELSEWHERE)
+"""There already, but under the rules of another policy, where it stays."""
 
 
 def refused(reason: str) -> Fate:
@@ -70,7 +73,8 @@ class Importer:
             fresh = [e for e, fate in zip(entries, fates, strict=True) if fate is IMPORTED]
             made = iter(await self._make(fresh))
             fates = [next(made) if fate is IMPORTED else fate for fate in fates]
-            await self._keep(e for e, fate in zip(entries, fates, strict=True) if fate is THERE)
+            there = (THERE, ELSEWHERE)
+            await self._keep(e for e, fate in zip(entries, fates, strict=True) if fate in there)
         return fates
 
     async def _learn(self, entries: Iterable[Entry]) -> None:
@@ -93,7 +97,7 @@ class Importer:
         self._seen.add(entry.digest)
         known = account.tokens.get(entry.digest)
         if known is not None:
-            return refused(f"this key was {known.state} here") if known.state in _DEAD else THERE
+            return _known(known, entry)
         if trace is not Word.UNKNOWN:
             return _fate(trace, entry)
         most = entry.wish.policy.max_tokens
@@ -123,6 +127,13 @@ class Importer:
     def _known(self, entry: Entry) -> Token | None:
         account = self._accounts[entry.owner]
         return account.tokens.get(entry.digest) if account else None
+
+
+def _known(token: Token, entry: Entry) -> Fate:
+    """What becomes of an entry whose owner has this very *token*."""
+    if token.state in _DEAD:
+        return refused(f"this key was {token.state} here")
+    return THERE if token.policy == entry.wish.policy.name else ELSEWHERE
 
 
 def _full(most: int) -> Fate:

@@ -8,21 +8,14 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
+from service.core import cells
+from service.core.cells import BadRow, Row
 from service.core.secret import Form, KeyFault, fault_of_key, shard_of_text
 from service.core.tokens import Wish
-from service.errors import BadName
-from service.model import (
-    DIGEST_BYTES,
-    SHARD_BYTES,
-    Level,
-    Network,
-    Policy,
-    canonical_name,
-)
+from service.model import DIGEST_BYTES, SHARD_BYTES, Level, Network, Policy
 
 COLUMNS = (
     "key",
@@ -43,40 +36,40 @@ LONGEST = {"netbox": 200, "nautobot": 255}
 
 MOST_NETWORKS = 256
 
+SLACK_MS = 86_400_000
+"""How far ahead of the store's the clock of another product may be."""
+
 CLIENT = "tokenhouse token import"
+
+DIGEST = re.compile(r"[0-9A-Fa-f]{64}")
+"""SHA-256 in hex."""
 
 _KEY_LENGTH = 40
 _NBT = re.compile(r"nbt_[0-9A-Za-z]{12}\.([0-9A-Za-z]{40})")
-_DIGEST = re.compile(r"[0-9A-Fa-f]{64}")
 _FIRST = re.compile(r"[!-~]{4}")
 _FIRST_HEX = re.compile(r"[0-9a-f]{4}")
 _LISTED = re.compile(r"\{(.*)\}|\[(.*)\]|(.*)", re.DOTALL)
-_TRUTHS = {
-    **dict.fromkeys(("true", "t", "yes", "1"), True),
-    **dict.fromkeys(("false", "f", "no", "0"), False),
-    **dict.fromkeys(("", "null", "none")),
-}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
 
 
-class BadRow(ValueError):
-    """A row that cannot be a token; the message says why, without anything the row says."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """What all rows of an import are held to: none may live longer than *most_ms* (0: any)."""
+    """What all rows of an import are held to.
+
+    None may live longer than *most_ms* (0: any); none was made after *now_ms* (0: whenever).
+    """
 
     policy: Policy
     most_ms: int = 0
+    now_ms: int = 0
 
 
-def terms_of(policy: Policy) -> Terms:
-    """The terms under *policy*: a row says itself when it ends, if at all."""
+def terms_of(policy: Policy, now_ms: int = 0) -> Terms:
+    """The terms under *policy*, *now_ms* by the store's clock: a row says itself when it ends."""
     caps = [cap for cap in (policy.max_lifetime_ms, policy.max_age_ms) if cap]
     plain = replace(policy, lifetime_ms=0, max_lifetime_ms=0, max_age_ms=0)
-    return Terms(policy=plain, most_ms=min(caps, default=0))
+    return Terms(policy=plain, most_ms=min(caps, default=0), now_ms=now_ms)
 
 
 def binds(policy: Policy) -> bool:
@@ -99,30 +92,28 @@ class Entry:
         return self.wish.owner
 
 
-def entry_of(row: Mapping[str, object], terms: Terms) -> Entry:
+def entry_of(row: Row, terms: Terms) -> Entry:
     """What *row* (of ``COLUMNS``; texts, or what JSON has for them) wishes. BadRow."""
-    if not row.keys() <= _KNOWN:
-        raise BadRow(f"it has a column that is not one of {', '.join(COLUMNS)}")
-    text, digest, place = _key(row, terms.policy)
+    cells.known(row, COLUMNS)
+    key, digest, place = _key(row, terms.policy)
     made_ms, end_ms = _moment(row, "created"), _moment(row, "expires")
+    if terms.now_ms and made_ms > terms.now_ms + SLACK_MS:
+        raise BadRow("created lies in the future")
     if terms.most_ms and not (made_ms and end_ms and end_ms - made_ms <= terms.most_ms):
         raise BadRow("expires: after created by more than the policy allows (max_lifetime)")
     wish = Wish(
-        owner=_owner(row),
+        owner=cells.user_name(row, "owner"),
         policy=terms.policy,
-        write=_truth(row, "write_enabled"),
-        enabled=_truth(row, "enabled") is not False,
+        write=cells.truth(row, "write_enabled"),
+        enabled=cells.truth(row, "enabled") is not False,
         end_ms=end_ms,
         description=_description(row, LONGEST[terms.policy.name]),
         client=CLIENT,
         networks=_networks(row),
-        text=text,
-        form=Form.NBT if text.startswith("nbt_") else None,
+        text=key,
+        form=Form.NBT if key.startswith("nbt_") else None,
     )
     return Entry(wish=wish, digest=digest, place=place, made_ms=made_ms)
-
-
-_KNOWN = frozenset(COLUMNS)
 
 
 def looks_like_a_key(text: str) -> bool:
@@ -131,26 +122,13 @@ def looks_like_a_key(text: str) -> bool:
     return bool("nbt_" in bare or (_is_key(bare) and "@" not in bare))
 
 
-def _text(row: Mapping[str, object], name: str) -> str:
-    value = row.get(name)
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise BadRow(f"{name} is not text")
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise BadRow(f"{name} is not UTF-8") from None
-    return value.strip()
-
-
-def _key(row: Mapping[str, object], policy: Policy) -> tuple[str, bytes, bytes]:
+def _key(row: Row, policy: Policy) -> tuple[str, bytes, bytes]:
     """(text, digest, place); the text is empty when only its digest is known."""
-    key, digest = _text(row, "key"), _text(row, "digest")
+    key, digest = cells.text(row, "key"), cells.text(row, "digest")
     if bool(key) == bool(digest):
         raise BadRow("key or digest: it needs one of them")
     if not key:
-        return "", *_digest(digest, _text(row, "first4"))
+        return "", *_digest(digest, cells.text(row, "first4"))
     _check_key(key, policy)
     raw = key.encode()
     return key, hashlib.sha256(raw).digest()[:DIGEST_BYTES], shard_of_text(raw)
@@ -170,7 +148,7 @@ def _check_key(key: str, policy: Policy) -> None:
 
 
 def _digest(digest: str, first: str) -> tuple[bytes, bytes]:
-    if not _DIGEST.fullmatch(digest):
+    if not DIGEST.fullmatch(digest):
         raise BadRow("digest: it is the SHA-256 of the key's text, 64 hexadecimal digits")
     if not _FIRST.fullmatch(first):
         raise BadRow("first4: a digest needs the first four characters of its key")
@@ -182,16 +160,9 @@ def _digest(digest: str, first: str) -> tuple[bytes, bytes]:
     return raw[:DIGEST_BYTES], place
 
 
-def _owner(row: Mapping[str, object]) -> str:
-    try:
-        return canonical_name(_text(row, "owner"))
-    except BadName as error:
-        raise BadRow(f"owner: {error}") from None
-
-
-def _moment(row: Mapping[str, object], name: str) -> int:
+def _moment(row: Row, name: str) -> int:
     """Milliseconds since the epoch, 0 where nothing is said; without a zone it is UTC."""
-    text = _text(row, name)
+    text = cells.text(row, name)
     if not text:
         return 0
     try:
@@ -205,18 +176,8 @@ def _moment(row: Mapping[str, object], name: str) -> int:
     return ms
 
 
-def _truth(row: Mapping[str, object], name: str) -> bool | None:
-    value = row.get(name)
-    if isinstance(value, bool):
-        return value
-    word = _text(row, name).lower()
-    if word not in _TRUTHS:
-        raise BadRow(f"{name} is neither true nor false")
-    return _TRUTHS[word]
-
-
-def _description(row: Mapping[str, object], most: int) -> str:
-    text = _text(row, "description")
+def _description(row: Row, most: int) -> str:
+    text = cells.text(row, "description")
     if len(text) > most:
         raise BadRow(f"description: it has more than {most} characters")
     if "\0" in text:
@@ -224,10 +185,10 @@ def _description(row: Mapping[str, object], most: int) -> str:
     return text
 
 
-def _networks(row: Mapping[str, object]) -> tuple[Network, ...] | None:
+def _networks(row: Row) -> tuple[Network, ...] | None:
     """None where nothing is said; a text is a list in braces or brackets, or without."""
     value = row.get("allowed_ips")
-    entries = value if isinstance(value, list) else _listed(_text(row, "allowed_ips"))
+    entries = value if isinstance(value, list) else _listed(cells.text(row, "allowed_ips"))
     if entries is None:
         return None
     if len(entries) > MOST_NETWORKS:

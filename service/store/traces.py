@@ -61,9 +61,14 @@ async def keep_all(store: Store, aliases: Sequence[Alias]) -> None:
     apart = [alias for alias in aliases if alias.place != shard_of(alias.token.owner)]
     if not apart:
         return
-    seconds, micros = (await store.client.run((b"TIME",)))[0]
-    now_ms = int(seconds) * 1000 + int(micros) // 1000
+    now_ms = await clock(store)
     await store.client.run(*(_keeping(store, alias, now_ms) for alias in apart))
+
+
+async def clock(store: Store) -> int:
+    """Milliseconds since the epoch by the store's clock. StoreDown."""
+    seconds, micros = (await store.client.run((b"TIME",)))[0]
+    return int(seconds) * 1000 + int(micros) // 1000
 
 
 def _keeping(store: Store, alias: Alias, now_ms: int) -> Call:

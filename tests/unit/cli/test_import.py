@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import hashlib
 import io
 import json
 import os
 import threading
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -102,6 +104,41 @@ def test_again_is_harmless(bob: Any) -> None:
     assert before == bob.json("token", "list")
 
 
+def test_what_lives_under_another_policy_is_told_apart(bob: Any) -> None:
+    """It stays there; whoever named the wrong policy learns of it."""
+    bob.ok("token", "import", jsonl(*rows(2)), "--policy", "nautobot")
+
+    result = bring(bob, jsonl(*rows(3)))
+
+    assert (0, "imported 1, already there 0, under another policy 2, refused 0\n") == (
+        result.exit_code, result.stdout,
+    )  # fmt: skip
+    line = "warning: 2 of these tokens were imported under another policy than this one, and stay"
+    assert result.stderr.startswith(line)
+    assert ["netbox", "nautobot", "nautobot"] == [
+        each["policy"] for each in bob.json("token", "list")
+    ]
+
+
+def test_a_token_that_was_made_tomorrow_is_refused(
+    bob: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would outlive the policy by as much; a clock may be ahead by a day."""
+    monkeypatch.setenv("TOKENHOUSE_POLICY__NETBOX__MAX_LIFETIME", "30d")
+    now = datetime.now(UTC)
+    days = [(now + timedelta(days=day)).isoformat() for day in (-1, 0.9, 1.1, 2, 12)]
+    file = jsonl(
+        {**rows(3)[0], "created": days[0], "expires": days[4]},
+        {**rows(3)[1], "created": days[1], "expires": days[4]},
+        {**rows(3)[2], "created": days[2], "expires": days[3]},
+    )
+
+    result = bring(bob, file)
+
+    assert "imported 2, already there 0, refused 1\n" == result.stdout
+    assert "line 3: user 'bob': created lies in the future\n" == result.stderr
+
+
 def test_json_has_the_numbers(bob: Any) -> None:
     """For a program that goes on from here."""
     bring(bob, jsonl(*rows(1)))
@@ -110,9 +147,14 @@ def test_json_has_the_numbers(bob: Any) -> None:
     result = bring(bob, file, "--json", "--dry-run")
 
     assert 1 == result.exit_code
-    assert {"dry_run": True, "imported": 1, "already_there": 1, "refused": 1} == json.loads(
-        result.stdout
-    )
+    assert {
+        "dry_run": True,
+        "imported": 1,
+        "already_there": 1,
+        "under_another_policy": 0,
+        "refused": 1,
+        "complete": True,
+    } == json.loads(result.stdout)
 
 
 def test_a_dry_run_checks_and_writes_nothing(bob: Any) -> None:
@@ -189,6 +231,18 @@ def test_rows_of_csv_that_cannot_be_read_are_refused(bob: Any) -> None:
     assert ["", good.split(",")[2]] == [each["description"] for each in bob.json("token", "list")]
 
 
+def test_a_stray_quote_costs_one_row(bob: Any) -> None:
+    """The counts add up to the rows of the file."""
+    lines = [f'{KEYS[0]},bob,"open', *(f"{key},bob,row" for key in KEYS[1:])]
+    Path("tokens.csv").write_text("\n".join(["key,owner,description", *lines]))
+
+    result = bring(bob, "tokens.csv")
+
+    assert "imported 29, already there 0, refused 1\n" == result.stdout
+    line = "line 2: a quote is opened and not closed before the next row\n"
+    assert (1, line) == (result.exit_code, result.stderr)
+
+
 @pytest.mark.parametrize(
     "head", ["", KEYS[0] + ",bob", "key;owner", "key,owner,key", "key", "key,owner,expire", '"']
 )
@@ -215,12 +269,21 @@ def test_a_first_line_that_names_no_columns_is_usage(bob: Any, head: str) -> Non
         (("tokens.jsonl", "--policy", "netbox", "--report", "./tokens.jsonl"), "FILE itself"),
         (("tokens.jsonl", "--policy", "netbox", "--report", "no/where"), "no/where: No such file"),
         (("tokens.jsonl", "--policy", "netbox", "--report", "."), "is a directory"),
+        (("array.json", "--policy", "netbox"), "array.json is one array of JSON: "),
+        (
+            ("it's.csv.gz", "--policy", "netbox"),
+            "it's.csv.gz is compressed; this unpacks it: "
+            "zcat 'it'\"'\"'s.csv.gz' | tokenhouse token import - --format csv …",
+        ),
+        (("it's.csv.gz", "--policy", "netbox", "--format", "jsonl"), " - --format jsonl …"),
     ],
 )
 def test_what_cannot_be_begun_is_usage(bob: Any, args: tuple[str, ...], line: str) -> None:
     """Nothing is read, nothing is written."""
     jsonl(*rows(1), name="tokens.txt")
     jsonl(*rows(1))
+    Path("array.json").write_text(f" \n{json.dumps(rows(1))}")
+    Path("it's.csv.gz").write_bytes(gzip.compress(b"key,owner\n"))
     before = Path("tokens.jsonl").read_text()
 
     result = bob("token", "import", *args)
@@ -259,7 +322,7 @@ def test_a_store_that_goes_away_is_told_with_what_is_in(
     bob: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The same command goes on from there."""
-    monkeypatch.setattr("service.cli.importing.CHUNK", 2)
+    monkeypatch.setattr("service.cli.bulk.CHUNK", 2)
     file = jsonl(*rows(5))
     real, calls = Importer.take, []
 
@@ -275,7 +338,7 @@ def test_a_store_that_goes_away_is_told_with_what_is_in(
     again = bring(bob, file)
 
     line = "store: timeout; the rest was not tried; run the same command again\n"
-    assert (1, "imported 2, already there 0, refused 0\n", line) == (
+    assert (1, "imported at least 2, already there 0, refused 0\n", line) == (
         broken.exit_code, broken.stdout, broken.stderr,
     )  # fmt: skip
     assert (0, "imported 3, already there 2, refused 0\n") == (again.exit_code, again.stdout)
@@ -293,7 +356,7 @@ def test_progress_shows_on_a_terminal_only(bob: Any, monkeypatch: pytest.MonkeyP
     file = jsonl(*rows(2))
     bring(bob, file)
     screen = SimpleNamespace(isatty=lambda: True, write=lambda text: None, flush=lambda: None)
-    monkeypatch.setattr("service.cli.importing.sys", SimpleNamespace(stderr=screen))
+    monkeypatch.setattr("service.cli.bulk.sys", SimpleNamespace(stderr=screen))
     result = bring(bob, file, "--dry-run")
 
     size = Path(file).stat().st_size

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.core.arrivals import IMPORTED, THERE, Became, Fate, Importer, refused
+from service.core.arrivals import ELSEWHERE, IMPORTED, THERE, Became, Fate, Importer, refused
+from service.core.cells import BadRow
 from service.core.importing import (
     COLUMNS,
-    BadRow,
     Entry,
     Terms,
     binds,
@@ -260,6 +260,25 @@ def test_no_row_outlives_its_policy(created: str | None, expires: str | None, fi
         entry_of(row(created=created, expires=expires), terms)
 
 
+@pytest.mark.parametrize(("created", "fits"), [("2024-03-02", True), ("2024-03-02T01", False)])
+def test_no_row_is_made_in_the_future(created: str, fits: bool) -> None:
+    """Where the clock is known; a day is for another product's clock."""
+    terms = terms_of(NETBOX, now_ms=1_709_251_200_000)
+    assert entry_of(row(created="2999-01-01"), TERMS)
+    if fits:
+        entry_of(row(created=created), terms)
+        return
+    with pytest.raises(BadRow, match="created lies in the future"):
+        entry_of(row(created=created), terms)
+
+
+def test_an_end_before_the_beginning_is_that_of_a_dead_token() -> None:
+    """The products let a token be ended so."""
+    read = entry(created="2024-03-02", expires="2024-03-01")
+
+    assert read.wish.end_ms < read.made_ms
+
+
 def test_a_policy_that_binds_takes_no_imports() -> None:
     """Nobody knows what such a token would be bound to."""
     assert [True, False, True] == [
@@ -342,6 +361,19 @@ async def test_again_is_harmless(rig: Rig, make: Any, expires: str | None) -> No
 
     assert [THERE] * 3 == await take(rig, *rows)
     assert before == await rig.everything()
+
+
+@pytest.mark.parametrize("write", [False, True])
+async def test_under_another_policy_it_stays_there(rig: Rig, write: bool) -> None:
+    """It is told apart; and what a cut-short import left of its alias is seen to."""
+    puppet = replace(NETBOX, name="netbox", letter="p")
+    await take(rig, row(), terms=terms_of(puppet))
+    alias = rig.keys.token(shard_of_text(KEY.encode()), digest_of(KEY.encode()))
+    await rig.run(b"PEXPIRE", alias, MINUTE)
+
+    assert [ELSEWHERE] == await take(rig, row(), write=write)
+    assert "puppet" == (await only(rig)).policy
+    assert (-1 if write else MINUTE) >= await rig.run(b"PTTL", alias)
 
 
 async def test_what_was_revoked_here_stays_dead(rig: Rig) -> None:

@@ -81,7 +81,7 @@ class Recorder:
         self._kept: list[Command] = []
         self._users = 0
 
-    async def run(self, *steps: Call | Command, deadline_s: float | None = None) -> list[Any]:
+    async def run(self, *steps: Call | Command) -> list[Any]:
         """Answer *steps* as an empty Redis would."""
         return [self._answer(step) for step in steps]
 

@@ -46,7 +46,7 @@ class Server(Section):
         1, "Processes that share the port; memory:// allows one only."
     )
     node: Annotated[str, Text(r"[!-~]{0,255}", "up to 255 visible ASCII characters")] = knob(
-        "", "This node's name in logs and events; empty means <hostname>:<port>."
+        "", "This node's name in X-API-Node and in status pages; empty means <hostname>:<port>."
     )
     trusted_proxies: Annotated[tuple[Network, ...], Networks()] = knob(
         [], "Peers whose headers about the client are believed."

@@ -79,7 +79,7 @@ class Logins:
         except BadName:
             user = None
         if user is None:
-            await self._tokens.store.check_born()
+            await self._tokens.born()
         stored = user.password if user is not None else ""
         right = await self._passwords.check(name, stored, password)
         if user is None or not right:

@@ -7,6 +7,7 @@ import hmac
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TypeVar
 
 from argon2 import PasswordHasher
@@ -88,10 +89,14 @@ class Passwords:
         loop = asyncio.get_running_loop()
         future = self._pool.submit(work)
         # The place is free when the thread is, also when nobody waits for the answer any more.
-        future.add_done_callback(lambda _: loop.call_soon_threadsafe(self._leave))
+        future.add_done_callback(lambda _: self._leave(loop))
         return await asyncio.wrap_future(future)
 
-    def _leave(self) -> None:
+    def _leave(self, loop: asyncio.AbstractEventLoop) -> None:
+        with suppress(RuntimeError):  # the loop is closed, and with it all that counted places
+            loop.call_soon_threadsafe(self._make_room)
+
+    def _make_room(self) -> None:
         self._places += 1
 
     def _memory_key(self, name: str, stored: str, raw: bytes) -> bytes:

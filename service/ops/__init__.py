@@ -1,1 +1,1 @@
-"""What operators look at: health and, later, metrics."""
+"""What operators look at: health, metrics, the feed, and what the gate sees."""

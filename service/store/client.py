@@ -107,7 +107,7 @@ class Client:
             retry=Retry(NoBackoff(), 0),
         )
 
-    async def run(self, *steps: Call | Command, deadline_s: float | None = None) -> list[Reply]:
+    async def run(self, *steps: Call | Command) -> list[Reply]:
         """Send *steps* in one write and return their replies in order.
 
         A script the server does not have is sent again with its source. StoreDown when the server
@@ -116,7 +116,7 @@ class Client:
         connection: Any = None
         turn = False
         try:
-            async with asyncio.timeout(deadline_s or self.timeout_s):
+            async with asyncio.timeout(self.timeout_s):
                 turn = await self._turns.acquire()
                 connection = await self._pool.get_connection()  # type: ignore[no-untyped-call]
                 replies = await self._exchange(connection, steps)

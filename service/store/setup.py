@@ -6,9 +6,10 @@ import secrets
 from dataclasses import dataclass
 
 from service.errors import Refusal, StoreDown
-from service.store.client import Call, Client
+from service.store.client import Call, Client, Part
 from service.store.keys import Keys
 from service.store.scripts import load_all
+from service.store.verify import NEVER, clocked, pack_rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,8 @@ class Setup:
     async def probe(self) -> bool:
         """Run the real verify on a token nobody has; True when the store is also set up."""
         keys = [self.keys.token(b"\0\0", bytes(20)), self.keys.owners(b"\0\0")]
-        call = Call(load_all()["verify"], keys, [b"", bytes(16), b"0", b"%013d" % 0])
+        args: list[Part] = [bytes(16), clocked(pack_rules([], NEVER), write=False)]
+        call = Call(load_all()["verify"], keys, args)
         replies = await self.client.run(call, (b"GET", self.keys.born))
         return replies[0][0] == b"unknown" and replies[1] is not None
 

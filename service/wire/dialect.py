@@ -29,11 +29,6 @@ class Service:
     node: str
 
 
-def silent(_: Config) -> Described:
-    """Say nothing of oneself."""
-    return Described()
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
     """One product's token API.
@@ -51,4 +46,4 @@ class Dialect:
     root_paths: tuple[str, ...] = ()
     build: Callable[[Service], ASGIApp]
     refuse: Callable[[int], tuple[bytes, bytes]]
-    openapi: Callable[[Config], Described] = silent
+    openapi: Callable[[Config], Described]

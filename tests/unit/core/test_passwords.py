@@ -205,3 +205,20 @@ def test_the_public_part_is_not_the_hash(passwords: Passwords):
     assert one.encode().startswith(public_part(one))
     assert one.rsplit("$", 1)[1].encode() not in public_part(one)
     assert b"" == public_part("") == public_part("none")
+
+
+def test_a_check_that_outlives_its_loop_says_nothing(caplog: pytest.LogCaptureFixture):
+    """A node that ends does not wait for it."""
+    passwords = Passwords(time_cost=1, memory_kib=8, hashers=1)
+    gate = Gate(passwords)
+
+    async def begin() -> None:
+        task = asyncio.create_task(passwords.check("a", "", "right"))
+        await until(lambda: gate.held == 1)
+        task.cancel()
+
+    asyncio.run(begin())
+    gate.open.set()
+    passwords._pool.shutdown(wait=True)
+
+    assert not caplog.records

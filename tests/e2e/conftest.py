@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import httpx
@@ -13,7 +13,7 @@ from service.config import load
 from service.house import build
 from tests.conftest import ServerFactory, or_skip
 from tests.nodes import PROMPT, Node, environment
-from tests.servers import NEWEST, Memory, Pool, Server
+from tests.servers import NEWEST, Memory, Pool, Server, wait_until
 
 PASSWORD = "correct horse battery"
 AUTHTOKEN = "/api/v2/authtoken/"
@@ -88,7 +88,30 @@ def server(server_factory: ServerFactory) -> Server:
 
 @pytest.fixture
 def node(server: Server) -> Iterator[Node]:
-    """A node on it that waits for it no longer than it does by default."""
+    """A node on it."""
+    started = Node(server.url)
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def prompt(server: Server) -> Iterator[Node]:
+    """A node on it that waits for it no longer than it does by default; see ``come_again``."""
     started = Node(server.url, PROMPT)
     yield started
     started.stop()
+
+
+def come_again(ask: Callable[[], httpx.Response]) -> httpx.Response:
+    """The first answer that is not 503, as clients do who are told to come again.
+
+    A prompt node takes a machine that is busy for a moment for an outage, and says so.
+    """
+    told: list[httpx.Response] = []
+
+    def answered() -> bool:
+        told.append(ask())
+        return told[-1].status_code != 503
+
+    wait_until(answered, "an answer")
+    return told[-1]

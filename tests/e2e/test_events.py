@@ -58,7 +58,7 @@ class Listener:
         assert 200 == self._answer.status
         assert "text/event-stream; charset=utf-8" == self._answer.headers["content-type"]
         self.ended = threading.Event()
-        self._thread = threading.Thread(target=self._read)
+        self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
         self.wait("data: {}")
 
@@ -161,7 +161,7 @@ def test_the_stream_ends_with_the_node(pair: Pair, token: str) -> None:
     listener.stop()
 
     assert listener.ended.is_set()
-    assert took_s < 5
+    assert took_s < 8
 
 
 class Consumer:
@@ -236,7 +236,7 @@ def test_a_consumer_that_is_killed_and_started_again_has_seen_them_all(
     while not (tmp_path / "last").exists() and time.monotonic() < deadline:
         time.sleep(0.05)
     worker = threading.Thread(
-        target=asyncio.run, args=(revoke_all(pair.server.url, texts, pauses),)
+        target=asyncio.run, args=(revoke_all(pair.server.url, texts, pauses),), daemon=True
     )
     worker.start()
     try:

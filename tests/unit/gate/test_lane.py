@@ -212,7 +212,7 @@ def test_clients_that_leave_in_the_middle_change_no_answer_of_others(gate: Gate)
                     if answers != [gate.owner(text) for text in asked]:
                         wrong.append((asked, answers))
 
-    clients = [threading.Thread(target=client, args=(seed,)) for seed in range(16)]
+    clients = [threading.Thread(target=client, args=(seed,), daemon=True) for seed in range(16)]
     for each in clients:
         each.start()
     for each in clients:
@@ -232,6 +232,7 @@ def test_a_client_that_does_not_read_gets_its_answers_in_order_when_it_does(gate
             for text in islice(cycle(gate.texts), 20_000):
                 asked.append(text)
                 sock.sendall(ask(text, pad))
+        sock.settimeout(10)
         with contextlib.suppress(OSError):
             while part := sock.recv(65536):
                 raw += part

@@ -13,7 +13,7 @@ import pytest
 
 from tests.bearers import bearers
 from tests.conftest import or_skip
-from tests.servers import NEWEST, Server
+from tests.servers import NEWEST, Server, wait_until
 from tests.unit.gate.door import OWNERS, Gate, ask, drain, receive, shown
 
 
@@ -38,7 +38,7 @@ def test_more_than_the_limit_under_way_is_503_at_once(
     server: Server, tokens: dict[str, str]
 ) -> None:
     """Two wait for the store that hangs, all others are turned away; then the two are answered."""
-    gate = Gate(server, tokens, SERVER__IN_FLIGHT="2")
+    gate = Gate(server, tokens, SERVER__IN_FLIGHT="2", STORE__TIMEOUT="10s")
     server.pause()
     socks = [gate.connect() for _ in range(8)]
     try:
@@ -57,7 +57,7 @@ def test_more_than_the_limit_under_way_is_503_at_once(
         gate.stop()
 
     assert {(503, "1")} == {(each.status, each.headers["retry-after"]) for each in early}
-    assert took_s < 2
+    assert took_s < 8
     assert [gate.owner(text) for text in gate.texts[:2]] == shown(late)
 
 
@@ -65,14 +65,15 @@ def test_deadlines_hold_on_the_lane_and_a_verdict_takes_its_time(
     server: Server, tokens: dict[str, str]
 ) -> None:
     """Half a head is 408, an idle connection ends, and one whose answer is made does neither."""
-    gate = Gate(server, tokens, SERVER__HEADER_TIMEOUT="300ms", SERVER__IDLE_TIMEOUT="1s")
+    limits = {"SERVER__HEADER_TIMEOUT": "300ms", "SERVER__IDLE_TIMEOUT": "1s"}
+    gate = Gate(server, tokens, **limits, STORE__TIMEOUT="10s")
     text = gate.texts[0]
     try:
         with gate.connect() as slow, gate.connect() as idle, gate.connect() as waiting:
+            began = time.monotonic()
             for sock in (slow, idle, waiting):
                 sock.sendall(ask(text))
                 assert [gate.owner(text)] == shown(receive(sock))
-            began = time.monotonic()
             slow.sendall(ask(text)[:-2])
             assert b"HTTP/1.1 408 " == drain(slow)[:13]
             halted_s = time.monotonic() - began
@@ -88,8 +89,9 @@ def test_deadlines_hold_on_the_lane_and_a_verdict_takes_its_time(
         server.resume()
         gate.stop()
 
-    assert 0.2 < halted_s < 1
-    assert 0.9 < idled_s < 3
+    # By default it is ten seconds and seventy-five.
+    assert 0.2 < halted_s < 5
+    assert 0.9 < idled_s < 8
 
 
 # -- the end -------------------------------------------------------------------------------------
@@ -112,10 +114,10 @@ def test_sigterm_under_load_tears_no_answer(server: Server, tokens: dict[str, st
                 if len(answers) < len(asked):
                     return
 
-    clients = [threading.Thread(target=client, args=(seed,)) for seed in range(16)]
+    clients = [threading.Thread(target=client, args=(seed,), daemon=True) for seed in range(16)]
     for each in clients:
         each.start()
-    time.sleep(0.5)
+    wait_until(lambda: sum(done) > 100, "a hundred answers")
     began = time.monotonic()
     status = gate.node.terminate()
     took_s = time.monotonic() - began
@@ -124,8 +126,7 @@ def test_sigterm_under_load_tears_no_answer(server: Server, tokens: dict[str, st
     gate.stop()
 
     assert (0, []) == (status, wrong)
-    assert sum(done) > 100
-    assert took_s < 5
+    assert took_s < 10
 
 
 @pytest.mark.parametrize("known", [True, False])
@@ -136,10 +137,11 @@ def test_a_head_that_was_begun_before_sigterm_is_the_last(
     gate = Gate(server, tokens)
     data = ask(gate.texts[0] if known else ",")
     with gate.connect() as sock:
-        sock.sendall(data[:20])
-        time.sleep(0.2)
+        # One packet: whoever answers the first request has the beginning of the second.
+        sock.sendall(ask(gate.texts[1]) + data[:20])
+        receive(sock)
         gate.node.process.send_signal(signal.SIGTERM)
-        time.sleep(0.3)
+        wait_until(gate.refuses_newcomers, "the end begun")
         sock.sendall(data[20:])
         answer = receive(sock)[0]
         began = time.monotonic()
@@ -150,4 +152,4 @@ def test_a_head_that_was_begun_before_sigterm_is_the_last(
 
     assert (200 if known else 401) == answer.status
     assert "close" == answer.headers.get("connection")
-    assert (0, b"", True) == (status, rest, took_s < 2)
+    assert (0, b"", True) == (status, rest, took_s < 5)

@@ -24,7 +24,9 @@ CHEAP = {
     "TOKENHOUSE_STORE__TIMEOUT": "3s",
 }
 PROMPT = {"TOKENHOUSE_STORE__TIMEOUT": "150ms"}
-START_S = 30
+START_S = 60
+PATIENCE_S = 20
+"""How long a client waits for an answer; on a busy machine the right one may take its time."""
 
 
 def environment(store: str, settings: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -70,7 +72,7 @@ class Node:
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
         self.url = self._wait_for_url()
-        self.http = httpx.Client(base_url=self.url, timeout=10, trust_env=False)
+        self.http = httpx.Client(base_url=self.url, timeout=PATIENCE_S, trust_env=False)
         self._wait_until_alive()
 
     def _listen(self) -> None:
@@ -90,7 +92,7 @@ class Node:
 
     def _wait_until_alive(self) -> None:
         # The address is bound before the application is ready; the first answer waits for it.
-        assert self.http.get("/livez").status_code == 200
+        assert self.http.get("/livez", timeout=START_S).status_code == 200
 
     @property
     def log(self) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import httpx
 
-from tests.nodes import Node
+from tests.nodes import PATIENCE_S, Node
 
 
 class SecureNode(Node):
@@ -34,7 +34,9 @@ class SecureNode(Node):
 
     def _wait_until_alive(self) -> None:
         self.http.close()
-        self.http = httpx.Client(base_url=self.url, timeout=10, trust_env=False, verify=self.trust)
+        self.http = httpx.Client(
+            base_url=self.url, timeout=PATIENCE_S, trust_env=False, verify=self.trust
+        )
         super()._wait_until_alive()
 
     def connect(self, context: ssl.SSLContext | None = None) -> ssl.SSLSocket:

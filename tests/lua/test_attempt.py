@@ -92,7 +92,7 @@ async def test_a_good_guess_after_a_wait_keeps_the_count(rig: Rig):
     assert Word.OK == (await guess(rig, good=True)).word
     assert Word.OK == (await guess(rig, good=False)).word
 
-    assert 59_000 < (await reserve(rig)).wait_ms <= 60_000
+    assert 55_000 < (await reserve(rig)).wait_ms <= 60_000
 
 
 async def test_undecided_guesses_are_waited_for(rig: Rig):
@@ -148,7 +148,7 @@ async def test_a_bucket_is_forgotten_after_its_window(rig: Rig):
         await rig.buckets.settle([bucket], good=False)
         ttl = await rig.run(b"PTTL", key)
         assert number == bucket.guesses
-        assert RULE.window_ms + wait - 2_000 < ttl <= RULE.window_ms + wait
+        assert RULE.window_ms + wait - 5_000 < ttl <= RULE.window_ms + wait
 
     assert Word.WAIT == (await reserve(rig)).word
     assert await rig.run(b"PTTL", key) <= ttl

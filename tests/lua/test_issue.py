@@ -75,8 +75,8 @@ async def test_the_nearest_end_counts(
     if left is None:
         assert (0, -1) == (made.outcome.expires_ms, ttl)
     else:
-        assert 0 <= made.outcome.expires_ms - now - left * MINUTE <= 2_000
-        assert 0 <= max(left, 0) * MINUTE + TOWER.grave_ms - ttl <= 2_000
+        assert 0 <= made.outcome.expires_ms - now - left * MINUTE <= 5_000
+        assert 0 <= max(left, 0) * MINUTE + TOWER.grave_ms - ttl <= 5_000
 
 
 async def test_a_token_born_after_its_end_is_expired(rig: Rig):
@@ -142,7 +142,7 @@ async def test_the_same_name_gives_the_same_token(rig: Rig):
     assert b"n" * 20 == again.outcome.nonce[:20]
     assert first.outcome.created_ms == again.outcome.created_ms
     assert (1, 1) == (again.outcome.counter, await rig.run(b"ZCARD", rig.index("alice")))
-    assert 0 <= TOWER.idle_ms + TOWER.grave_ms - await rig.ttl(first) <= 2_000
+    assert 0 <= TOWER.idle_ms + TOWER.grave_ms - await rig.ttl(first) <= 5_000
     assert 0 <= again.outcome.expires_ms - first.outcome.expires_ms <= 5_000
 
 
@@ -183,9 +183,9 @@ async def test_reuse_leaves_the_end_of_a_token_made_under_other_rules(
     again = await rig.make(policy=policy, name=NAME, life=Life.FIXED, age_ms=MINUTE)
 
     assert (Word.REUSED, first.digest) == (again.outcome.word, again.digest)
-    assert ttl - 2_000 <= await rig.ttl(first) <= ttl
+    assert ttl - 5_000 <= await rig.ttl(first) <= ttl
     left = 29 if made_with is TOWER else 60
-    assert abs(again.outcome.expires_ms - await rig.now() - left * MINUTE) <= 2_000
+    assert abs(again.outcome.expires_ms - await rig.now() - left * MINUTE) <= 5_000
 
 
 async def test_different_names_give_different_tokens(rig: Rig):
@@ -268,8 +268,8 @@ async def test_a_label_has_one_token_up_to_its_end(rig: Rig):
     again = await rig.make(name=b"label:a", **end)
 
     assert (Word.REUSED, label.digest) == (again.outcome.word, again.digest)
-    assert abs(again.outcome.expires_ms - now - 20 * MINUTE) <= 2_000
-    assert 0 <= 20 * MINUTE + TOWER.grave_ms - await rig.ttl(label) <= 2_000
+    assert abs(again.outcome.expires_ms - now - 20 * MINUTE) <= 5_000
+    assert 0 <= 20 * MINUTE + TOWER.grave_ms - await rig.ttl(label) <= 5_000
 
 
 async def dead_by_revoke(rig: Rig, made: Made) -> None:
@@ -376,7 +376,7 @@ async def test_asked_twice_it_answers_the_same(rig: Rig):
     second = await rig_issue(rig, new)
 
     assert first[:3] == second[:3]
-    assert abs(first[3] - second[3]) <= 2_000
+    assert abs(first[3] - second[3]) <= 5_000
     assert before == await rig.everything()
 
 

@@ -204,7 +204,7 @@ async def test_a_token_ends_as_policy_and_wish_have_it(
         assert (0, 0) == (issued.expires_ms, token.expires_ms)
     else:
         assert minutes * MINUTE == issued.expires_ms - issued.created_ms
-        assert abs(token.expires_ms - issued.expires_ms) <= 2_000
+        assert abs(token.expires_ms - issued.expires_ms) <= 5_000
 
 
 async def test_a_wished_end_keeps_within_the_maximum(rig: Rig):
@@ -215,7 +215,7 @@ async def test_a_wished_end_keeps_within_the_maximum(rig: Rig):
     for minutes, left in ((5, 5), (60, 10)):
         end = now + minutes * MINUTE
         issued = await rig.node(policy).tokens.issue(wish("alice", policy, end_ms=end))
-        assert 0 <= issued.expires_ms - now - left * MINUTE <= 2_000
+        assert 0 <= issued.expires_ms - now - left * MINUTE <= 5_000
 
 
 @pytest.mark.parametrize("write", [True, False])

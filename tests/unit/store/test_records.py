@@ -49,13 +49,13 @@ async def test_a_token_tells_its_times(rig: Rig):
     made = await rig.make()
     token = (await rig.records.of_owner("alice"))[0]
     assert (made.outcome.created_ms, 0) == (token.created_ms, token.last_used_ms)
-    assert abs(made.outcome.expires_ms - token.expires_ms) <= 2_000
+    assert abs(made.outcome.expires_ms - token.expires_ms) <= 5_000
 
     await rig.age(made, MINUTE)
     await rig.use(made)
     token = (await rig.records.of_owner("alice"))[0]
     assert token.created_ms <= token.last_used_ms <= await rig.now()
-    assert abs(token.expires_ms - token.last_used_ms - TOWER.idle_ms) <= 2_000
+    assert abs(token.expires_ms - token.last_used_ms - TOWER.idle_ms) <= 5_000
 
 
 async def test_a_number_leads_to_a_token_of_any_owner_in_its_shard(rig: Rig):

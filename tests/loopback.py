@@ -125,7 +125,7 @@ class Latch:
 
     def wait(self) -> None:
         """Until the application has the request."""
-        wait_for(self.arrived.exists, 10)
+        wait_for(self.arrived.exists)
 
 
 @contextlib.contextmanager
@@ -213,7 +213,7 @@ def head_of(size: int, close: bytes = b"Connection: close\r\n") -> bytes:
     return start + b"x" * (size - len(start) - len(end)) + end
 
 
-def wait_for(condition: Any, timeout_s: float = 5) -> None:
+def wait_for(condition: Any, timeout_s: float = 15) -> None:
     until = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < until

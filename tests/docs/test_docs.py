@@ -111,7 +111,7 @@ def test_the_first_minute_of_the_readme(first_minute: tuple[str, str], tools: st
     address, login = first_minute
     env = {**os.environ, "PATH": tools}
     assert login, "make run printed no curl line"
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     answer = shell(login, env)
     while answer.returncode and time.monotonic() < deadline:
         time.sleep(0.1)

@@ -32,7 +32,7 @@ from service.model import (
 )
 from service.store.imports import Foreign, Imports
 from service.store.keys import index_entry, shard_of, split_entry
-from service.store.records import Records
+from service.store.records import Place, Records
 from service.store.store import Store
 
 
@@ -243,14 +243,28 @@ class Tokens:
         places = await self.records.places(names, policy.letter)
         if newest:
             places.reverse()
-        wanted = places[start : start + size]
+        return await self._kept(places[start : start + size]), len(places)
+
+    async def page_from(
+        self, names: Sequence[str], policy: Policy, *, first: int, size: int
+    ) -> tuple[list[Token], int | None]:
+        """(at most *size* of them from the number *first* on, where to go on, or None at the end).
+
+        Those that ``page`` leaves out are left out here, too.
+        """
+        places = await self.records.numbered(names, policy.letter, first=first)
+        more = places[size - 1][0] + 1 if len(places) > size else None
+        return await self._kept([place for _, place in places[:size]]), more
+
+    async def _kept(self, wanted: Sequence[Place]) -> list[Token]:
+        """The tokens at these places; what is dead for good is left out and tidied away."""
         found = await self.records.at(wanted)
         kept = [token for token in found if token.state not in (Word.REVOKED, Word.EVICTED)]
         if len(kept) < len(wanted):
             there = {(token.owner, token.digest) for token in kept}
             for owner in {name for name, entry in wanted if (name, entry[:-1]) not in there}:
                 self.tidy(owner)
-        return kept, len(places)
+        return kept
 
     async def some(
         self, names: Sequence[str], policy: Policy, digests: Collection[bytes]

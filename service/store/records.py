@@ -65,23 +65,31 @@ class Records:
 
         Nothing is read but the indexes, so some may be dead or gone.
         """
+        return [place for _, place in await self.numbered(names, letter)]
+
+    async def numbered(
+        self, names: Sequence[str], letter: str, *, first: int = 0
+    ) -> list[tuple[int, Place]]:
+        """``places`` with their numbers, from the number *first* on."""
         found: list[tuple[int, Place]] = []
-        mark = ord(letter)
+        mark, counter = ord(letter), split_id(first)[0]
         for start in range(0, len(names), PAGE):
             part = names[start : start + PAGE]
             indexes = [self.keys.index(shard_of(name), name) for name in part]
-            steps: list[Command] = [(b"ZRANGE", key, 0, -1, b"WITHSCORES") for key in indexes]
+            steps: list[Command] = [
+                (b"ZRANGEBYSCORE", key, counter, b"+inf", b"WITHSCORES") for key in indexes
+            ]
             for name, listed in zip(part, await self.client.run(*steps), strict=True):
                 last = int.from_bytes(shard_of(name), "big")
                 pairs = zip(listed[::2], listed[1::2], strict=True)
                 found += [
-                    (int(score) << 16 | last, (name, entry))
+                    (number, (name, entry))
                     for entry, score in pairs
-                    if entry[-1] == mark
+                    if entry[-1] == mark and (number := int(score) << 16 | last) >= first
                 ]
         if len(names) > 1:
             found.sort()
-        return [place for _, place in found]
+        return found
 
     async def at(self, places: Sequence[Place]) -> list[Token]:
         """The tokens at these *places*, in order; what is gone is left out."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from service.dialects.netbox import shape
@@ -15,6 +16,7 @@ from service.model import Life
 from service.wire import json
 from service.wire.headers import joined
 
+AT_ONCE = 100
 _TAG_SIZE = 16
 
 
@@ -36,6 +38,16 @@ def asked(call: Call, row: Row) -> dict[str, Any]:
     if call.new:
         return shape.chosen(body, query.get("fields", ""), query.get("omit", ""))
     return body
+
+
+async def all_asked(call: Call, rows: Iterable[Row]) -> list[dict[str, Any]]:
+    """As ``asked``, of many *rows*: now and then others get their turn."""
+    bodies: list[dict[str, Any]] = []
+    for row in rows:
+        bodies.append(asked(call, row))
+        if not len(bodies) % AT_ONCE:
+            await asyncio.sleep(0)
+    return bodies
 
 
 def tag(call: Call, row: Row) -> Mapping[str, str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,12 +13,16 @@ from service.dialects.netbox.shape import Row
 from service.dialects.netbox.view import Call
 from service.errors import BadName, NoSuchToken, NoSuchUser
 from service.model import Token, User
-from service.wire.rest.filters import Column, Kind, ordered, query_of, select
+from service.wire.rest.filters import Column, Kind, Query, ordered, query_of, select
 from service.wire.rest.pages import Page, number
 from service.wire.rest.refusal import NotFound
 
 SHOWN = ("live", "expired", "inactive", "disabled")
 """The states of tokens that are listed; any other one is gone for good."""
+FEW = 20
+"""So many tokens are looked up by their numbers rather than among all."""
+AT_ONCE = 500
+"""So many are looked at before others get their turn."""
 
 _ORDER: Mapping[str, Callable[[Row], Any]] = {
     "id": lambda row: row.token.token_id,
@@ -66,21 +71,38 @@ async def part(call: Call, page: Page) -> tuple[list[Row], Page]:
 
     By number, in 4.6 the newest first, without reading those that are not on it.
     """
-    me = call.user
-    if me is None:
+    if call.user is None:
         return [], page
-    names = await call.service.users.names() if me.superuser else [me.name]
     policy = call.service.policies[texts.POLICY]
     found, count = await call.service.tokens.page(
-        names, policy, start=page.offset, size=page.limit, newest=call.new
+        await _names(call, call.user), policy, start=page.offset, size=page.limit, newest=call.new
     )
+    return await _rows(call, found), replace(page, count=count)
+
+
+async def part_from(call: Call, first: int, limit: int) -> tuple[list[Row], int | None]:
+    """(what the caller may see from the number *first* on, where to go on; None at the end)."""
+    if call.user is None:
+        return [], None
+    policy = call.service.policies[texts.POLICY]
+    found, more = await call.service.tokens.page_from(
+        await _names(call, call.user), policy, first=first, size=limit
+    )
+    return await _rows(call, found), more
+
+
+async def _names(call: Call, me: User) -> list[str]:
+    """Whose tokens *me* may see."""
+    return await call.service.users.names() if me.superuser else [me.name]
+
+
+async def _rows(call: Call, found: Sequence[Token]) -> list[Row]:
     users = await call.service.users.some(dict.fromkeys(token.owner for token in found))
-    rows = [
+    return [
         row_of(call, token, users[token.owner])
         for token in found
         if _listed(token) and token.owner in users
     ]
-    return rows, replace(page, count=count)
 
 
 async def listed(call: Call) -> list[Row]:
@@ -88,6 +110,9 @@ async def listed(call: Call) -> list[Row]:
     if call.user is None:
         return []
     query = query_of(call.request.query_params.multi_items())
+    if (numbers := _numbers(query)) is not None:
+        found = [row for each in numbers if (row := await seen(call, each)) is not None]
+        return await _selected(call, found, query, [row.user for row in found])
     users = await _pool(call, call.user, query)
     known = {user.name: user for user in users}
     keys = [] if call.new else [key for key in query.pop("key", []) if key]
@@ -98,10 +123,30 @@ async def listed(call: Call) -> list[Row]:
     else:
         tokens = await call.service.tokens.of_owners([*known])
     rows = [row_of(call, token, known[token.owner]) for token in tokens if _listed(token)]
-    rows = ordered(rows, "-id" if call.new else "id", _ORDER)
-    chosen = select(rows, query, columns(call, users))
+    return await _selected(call, rows, query, users)
+
+
+def _numbers(query: Query) -> list[int] | None:
+    """The few numbers that all of the *query* is about, if it is; so nothing else is read."""
+    given = {text for text in query.get("id", ()) if text}
+    numbers = {each for text in given if (each := number(text)) is not None}
+    few = 0 < len(numbers) == len(given) <= FEW
+    # A user must be there, whether it is his token or not; a key is known by its digest.
+    beyond = any(name == "key" or name.startswith("user") for name in query)
+    return sorted(numbers) if few and not beyond else None
+
+
+async def _selected(
+    call: Call, rows: Sequence[Row], query: Query, users: Iterable[User]
+) -> list[Row]:
+    """Those of *rows* that the *query* selects, in its order. Invalid."""
     word = (query.get("q") or [""])[-1].strip().lower()
-    found = [row for row in chosen if _has(row, word)]
+    table, found = columns(call, users), list[Row]()
+    for start in range(0, len(rows) or 1, AT_ONCE):
+        part = select(rows[start : start + AT_ONCE], query, table)
+        found += [row for row in part if _has(row, word)]
+        await asyncio.sleep(0)  # whoever else waits comes in between
+    found = ordered(found, "-id" if call.new else "id", _ORDER)
     return ordered(found, ",".join(query.get("ordering", [])), _keys(call))
 
 

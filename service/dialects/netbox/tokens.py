@@ -29,8 +29,10 @@ from service.wire.rest.reply import JSON, MULTIPART
 log = logging.getLogger("tokenhouse.netbox")
 
 
-UNFILTERED = frozenset({"brief", "export", "format", "limit", "offset"})
+UNFILTERED = frozenset({"brief", "export", "fields", "format", "limit", "offset", "omit"})
 """Parameters of a list that choose no tokens, and no order."""
+FROM_START = UNFILTERED | {"ordering", "start"}
+"""The same, of a list that has an order of its own."""
 
 
 def guard(call: Call) -> None:
@@ -50,15 +52,15 @@ async def get_list(call: Call) -> Reply:
     query = call.request.query_params
     if query.get("export"):
         raise NotFound
+    if call.new and "start" in query:
+        return await _from_start(call)
     page = Page.of(query.get("limit"), query.get("offset"), 0)
     if UNFILTERED.issuperset(query):
         found, page = await rows.part(call, page)
-        return Reply(200, page.envelope([present.asked(call, r) for r in found], *_here(call)))
+        return Reply(200, page.envelope(await present.all_asked(call, found), *_here(call)))
     found = await rows.listed(call)
-    if call.new and "start" in query:
-        return _from_start(call, found)
     page = replace(page, count=len(found))
-    results = [present.asked(call, row) for row in page.part(found)]
+    results = await present.all_asked(call, page.part(found))
     return Reply(200, page.envelope(results, *_here(call)))
 
 
@@ -68,29 +70,33 @@ def _here(call: Call) -> tuple[str, str]:
     return url, call.request.scope["query_string"].decode("latin-1")
 
 
-def _from_start(call: Call, found: Sequence[Row]) -> Reply:
-    """The part that begins at an id, by which nothing is counted."""
+async def _from_start(call: Call) -> Reply:
+    """The part that begins at a number, by which nothing is counted."""
     query = call.request.query_params
     if query.get("offset"):
         raise Invalid([texts.TWO_WAYS])
-    start = number(query.get("start")) or 0
-    after = sorted(
-        (row for row in found if row.token.token_id >= start), key=lambda row: row.token.token_id
-    )
-    limit = Page.of(query.get("limit"), None, len(after)).limit
-    part, more = after[:limit], len(after) > limit
-    url = call.request.url.include_query_params(limit=limit, start=_next(part)).query
+    start, limit = number(query.get("start")) or 0, Page.of(query.get("limit"), None, 0).limit
+    if FROM_START.issuperset(query):
+        part, more = await rows.part_from(call, start, limit)
+    else:
+        part, more = _cut(await rows.listed(call), start, limit)
+    url = call.request.url.include_query_params(limit=limit, start=more).query
     body = {
         "count": None,
-        "next": f"{_here(call)[0]}?{url}" if more else None,
+        "next": f"{_here(call)[0]}?{url}" if more is not None else None,
         "previous": None,
-        "results": [present.asked(call, row) for row in part],
+        "results": await present.all_asked(call, part),
     }
     return Reply(200, body)
 
 
-def _next(part: Sequence[Row]) -> int:
-    return part[-1].token.token_id + 1 if part else 0
+def _cut(found: Sequence[Row], start: int, limit: int) -> tuple[list[Row], int | None]:
+    """The part of what was *found*, and where to go on."""
+    after = sorted(
+        (row for row in found if row.token.token_id >= start), key=lambda row: row.token.token_id
+    )
+    more = after[limit - 1].token.token_id + 1 if len(after) > limit else None
+    return after[:limit], more
 
 
 async def post(call: Call) -> Reply:

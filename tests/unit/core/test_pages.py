@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from service.model import Token
-from tests.makers import NETBOX, TOWER, Rig, wish
+from service.store.keys import shard_of
+from tests.makers import NETBOX, PUPPET, TOWER, Rig, wish
 
 
 def numbers(tokens: list[Token]) -> list[int]:
@@ -46,6 +47,42 @@ async def test_the_dead_leave_the_page_and_then_the_count(rig: Rig) -> None:
     assert ([], 3) == await _page(rig, ["alice"], 0, 9)
     await rig.tokens.settle()
     assert ([], 0) == await _page(rig, ["alice"], 0, 9)
+
+
+async def test_a_part_from_a_number_on_says_where_to_go_on(rig: Rig) -> None:
+    """Through the tokens of several owners, from whatever number, until there is no more."""
+    names, made = ["alice", "bob", "carol"], []
+    for name in names[1:]:
+        await rig.owner(name)
+    for turn in range(10):
+        made.append((await rig.tokens.issue(wish(names[turn % 3], NETBOX))).token_id)
+    await rig.tokens.issue(wish("bob", PUPPET))
+    made.sort()
+    seen: list[int] = []
+    first: int | None = 0
+    while first is not None:
+        found, first = await rig.tokens.page_from(names, NETBOX, first=first, size=4)
+        seen += numbers(found)
+
+    assert made == seen
+    for at in range(10):
+        for first, expected in ((made[at], made[at : at + 4]), (made[at] + 1, made[at + 1 :][:4])):
+            found, _ = await rig.tokens.page_from(names, NETBOX, first=first, size=4)
+            assert expected == numbers(found)
+    assert ([], None) == await rig.tokens.page_from(names, NETBOX, first=1 << 55, size=4)
+
+
+async def test_a_part_goes_on_behind_the_dead(rig: Rig) -> None:
+    """Also when all in one part are dead, and not tidied away yet."""
+    for _ in range(7):
+        last = (await rig.tokens.issue(wish("alice", NETBOX))).token_id
+    for gone in (await rig.tokens.of_owner("alice"))[1:]:
+        await rig.run(b"DEL", rig.keys.token(shard_of("alice"), gone.digest))
+
+    found, more = await rig.tokens.page_from(["alice"], NETBOX, first=0, size=3)
+    assert ([], True) == (found, more is not None)
+    found, more = await rig.tokens.page_from(["alice"], NETBOX, first=more or 0, size=9)
+    assert ([last], None) == (numbers(found), more)
 
 
 async def _page(

@@ -206,6 +206,11 @@ async def test_members_are_chosen_and_left_out(newer: Netbox):
     assert "url" in omitted
 
 
+async def numbers(client: Any, query: str) -> list[Any]:
+    """What *query* selects."""
+    return (await client.get(f"{TOKENS}?{query}")).json()["results"]
+
+
 async def test_a_cursor_reads_on_by_number(newer: Netbox):
     """It counts nothing and leads on until there is no more."""
     for _ in range(4):
@@ -222,7 +227,41 @@ async def test_a_cursor_reads_on_by_number(newer: Netbox):
         clash = await client.get(f"{TOKENS}?start=0&offset=1")
         nothing = (await client.get(f"{TOKENS}?start=999999999999")).json()
 
+        some = sorted(seen)[1:3]
+        query = f"start={some[0]}&limit=2&fields=id&ordering=-id"
+        assert some == [each["id"] for each in await numbers(client, query)]
+        assert some == [each["id"] for each in await numbers(client, f"{query}&q=ALICE")]
+
     assert ([3, 1], 4) == (sizes, len(seen))
     said = ["'start' and 'offset' are mutually exclusive."]
     assert (400, said) == (clash.status_code, clash.json())
     assert (None, []) == (nothing["next"], nothing["results"])
+
+
+async def test_nothing_is_read_that_is_not_asked_for(newer: Netbox, monkeypatch: Any):
+    """By a number, and from one on, whoever asks: the others are left unread."""
+    ids = [(await newer.issued(name)).token_id for name in ("alice", "bob", "alice")]
+    stranger, read = (await newer.issued("bob", policy="tower")).token_id, []
+    records = newer.house.tokens.records
+    real = records.at
+
+    async def at(places: Any) -> Any:
+        read.append(len(places))
+        return await real(places)
+
+    monkeypatch.setattr(records, "at", at)
+    monkeypatch.setattr(records, "of_owners", None)
+    async with (
+        newer.client(await newer.token("admin")) as admin,
+        newer.client(await newer.token()) as alice,
+    ):
+        parts = [await numbers(admin, f"start={min(ids)}&limit=2") for _ in range(2)]
+        named = f"id={ids[0]}&id={ids[1]}&id={stranger}&id={1 << 48}"
+        both = [[each["id"] for each in await numbers(who, named)] for who in (admin, alice)]
+        one = [await numbers(alice, f"id={ids[0]}&{more}") for more in ("q=alice", "q=bob")]
+        wrong = await alice.get(f"{TOKENS}?id={ids[0]}&created=x")
+
+    assert ([2, 2], [2, 2]) == (read, [len(part) for part in parts])
+    assert [sorted(ids[:2], reverse=True), [ids[0]]] == both
+    assert [1, 0] == [len(each) for each in one]
+    assert (400, {"created": ["Enter a valid date/time."]}) == (wrong.status_code, wrong.json())

@@ -263,7 +263,10 @@ def canonical_name(text: str) -> str:
     name = unicodedata.normalize("NFC", text).strip()
     if not 1 <= len(name) <= 150:
         raise BadName("a user name has 1 to 150 characters")
-    if any(unicodedata.category(char) in {"Cc", "Cs"} for char in name):
+    categories = {unicodedata.category(char) for char in name}
+    if "Cs" in categories:  # half of a pair, which is how Python has bytes that are none
+        raise BadName("a user name is text in UTF-8")
+    if "Cc" in categories:
         raise BadName("a user name has no control characters")
     return name
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import click
-import orjson
 
 from service.cli.doctor import of_config
-from service.cli.options import FAULTY, named_file, stop
+from service.cli.options import FAULTY, json_wanted, named_file, stop
+from service.cli.shown import json_text, print_json, printable, say
 from service.config import Config, config_file, knobs, trace
 from service.errors import ConfigError
 
@@ -45,7 +45,7 @@ def check(path: str | None) -> None:
 @config.command()
 @named_file
 @click.option("--origin", is_flag=True, help="Also say where each value comes from.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@json_wanted
 def show(path: str | None, origin: bool, as_json: bool) -> None:
     """Print every setting with its value. Secrets are masked; references to them are not.
 
@@ -56,12 +56,11 @@ def show(path: str | None, origin: bool, as_json: bool) -> None:
     loaded, origins = _traced(path)
     values = dict(_values(loaded))
     if as_json:
-        shown = _with_origins(values, origins) if origin else values
-        click.echo(orjson.dumps(shown, option=orjson.OPT_INDENT_2).decode())
+        print_json(_with_origins(values, origins) if origin else values)
         return
     for key, value in values.items():
-        line = f"{key} = {orjson.dumps(value).decode()}"
-        click.echo(f"{line}  # {origins[key]}" if origin else line)
+        line = f"{key} = {json_text(value)}"
+        say(f"{line}  # {printable(origins[key])}" if origin else line)
 
 
 def _traced(path: str | None) -> tuple[Config, dict[str, str]]:

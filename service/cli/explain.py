@@ -92,15 +92,13 @@ def _bounds(house: House, token: Token, use: Use) -> dict[str, object]:
     """What the token is held to, and whether this use fits."""
     policy = house.policies.get(token.policy)
     told: dict[str, object] = {}
-    if token.networks:
-        told["allowed networks"] = " ".join(map(str, token.networks))
     if policy is not None and policy.bind_ip is not Level.OFF and token.prefix:
         fits = use.address.startswith(token.prefix)
         bound = f"{unpack(token.prefix.ljust(16, bytes(1)))}/{8 * len(token.prefix)}"
-        told["bound to address"] = f"{bound} as IPv6 ({_fits(policy.bind_ip, fits=fits)})"
+        told["bound_to_address"] = f"{bound} as IPv6 ({_fits(policy.bind_ip, fits=fits)})"
     if policy is not None and policy.bind_agent is not Level.OFF and token.agent != NO_AGENT:
         fits = use.agent == token.agent
-        told["bound to agent"] = (
+        told["bound_to_agent"] = (
             f"digest {token.agent.hex()} ({_fits(policy.bind_agent, fits=fits)})"
         )
     return told

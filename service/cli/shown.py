@@ -76,4 +76,6 @@ def cell(value: object) -> str:
     """*value* in a table."""
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, list):
+        value = " ".join(map(str, value))
     return NONE if value in (None, "") else printable(str(value))

@@ -15,6 +15,8 @@ from service.cli.session import operate, shared
 from service.cli.shown import heard, print_facts, print_json, print_table, say, utc
 from service.config import Config
 from service.core.address import pack
+from service.core.amending import Change
+from service.core.importing import LONGEST
 from service.core.secret import agent_digest
 from service.core.tokens import Wish
 from service.house import House
@@ -147,6 +149,38 @@ def _revoke_text(config: Config, text: str) -> None:
     click.echo("token revoked")
 
 
+@token.command()
+@click.argument("number", metavar="ID", type=click.IntRange(min=1))
+@named_file
+def disable(number: int, *, path: str | None) -> None:
+    """Refuse the token with this ID, until it is enabled again.
+
+    \b
+    Example:
+      tokenhouse token disable 262291
+    """
+    operate(shared(path), lambda house: _switch(house, number, on=False))
+    click.echo(f"token {number} disabled")
+
+
+@token.command()
+@click.argument("number", metavar="ID", type=click.IntRange(min=1))
+@named_file
+def enable(number: int, *, path: str | None) -> None:
+    """Let the token with this ID work again, also one that was disabled before its import.
+
+    \b
+    Example:
+      tokenhouse token enable 262291
+    """
+    operate(shared(path), lambda house: _switch(house, number, on=True))
+    click.echo(f"token {number} enabled")
+
+
+async def _switch(house: House, number: int, *, on: bool) -> None:
+    await house.tokens.amend(await house.tokens.get(number), Change(enabled=on))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """The options of ``token issue`` that describe the token."""
@@ -184,6 +218,9 @@ class Order:
         """Why this cannot be asked for under *policy*."""
         if self.address is not None and not pack(self.address):
             return f"--address: {self.address!r} is not an IP address"
+        most = LONGEST.get(policy.name)
+        if most is not None and len(self.description) > most:
+            return f"--description: policy {policy.name} takes {most} characters at most"
         bound = (
             ("--address", self.address, policy.bind_ip),
             ("--agent", self.agent, policy.bind_agent),
@@ -279,4 +316,5 @@ def record(found: Token) -> dict[str, object]:
         "last_used": utc(found.last_used_ms),
         "label": found.label,
         "description": found.description,
+        "allowed_networks": None if found.networks is None else [*map(str, found.networks)],
     }

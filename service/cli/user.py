@@ -94,11 +94,7 @@ def show(name: str, *, path: str | None, as_json: bool) -> None:
         live = sum(1 for each in tokens if each.state == "live")
         return {**record(found), "live_tokens": live}
 
-    facts = operate(shared(path), look)
-    if as_json:
-        print_json(facts)
-    else:
-        print_facts({**facts, "permissions": " ".join(facts["permissions"])})
+    (print_json if as_json else print_facts)(operate(shared(path), look))
 
 
 @user.command()
@@ -115,13 +111,15 @@ def show(name: str, *, path: str | None, as_json: bool) -> None:
 def grant(name: str, *, path: str | None, permissions: tuple[str, ...], revoke: bool) -> None:
     """Let the user NAME do something with tokens where permissions are asked for.
 
-    PERMISSION is users.view_token, users.add_token, users.change_token, users.delete_token, or
-    users.grant_token: to make tokens for other users, which takes users.add_token as well.
+    PERMISSION is users.view_token, users.add_token, users.change_token, users.delete_token,
+    users.grant_token (to make tokens for other users, which takes users.add_token as well), or
+    gateway: to ask about everybody's tokens, as gateways do at /authz/echo and /events.
 
     \b
     Example:
       tokenhouse user grant alice users.add_token users.grant_token
       tokenhouse user grant alice users.grant_token --revoke
+      tokenhouse user grant gw gateway
     """
     found = operate(shared(path), lambda house: house.users.grant(name, permissions, revoke=revoke))
     click.echo(f"user {found.name!r} has {', '.join(found.permissions) or 'no permissions'}")

@@ -82,6 +82,21 @@ def test_imported_keys_work_at_every_gate(pair: Pair, tmp_path: Path) -> None:
     assert 403 == pair.a.http.post("/authz/ext/", headers=read_only).status_code
 
 
+def test_a_disabled_token_waits_for_an_operator(pair: Pair, tmp_path: Path) -> None:
+    """It was disabled there; here ``token enable`` lets it in, ``token disable`` out again."""
+    bring(pair, write(tmp_path / "tokens.jsonl", {"key": HEX[0], "enabled": False}))
+    (shown,) = json.loads(tokenhouse("token", "list", "--json", store=pair.server.url).stdout)
+    number = str(shown["id"])
+
+    before = statuses(pair, HEX[0])
+    on = tokenhouse("token", "enable", number, store=pair.server.url)
+    between = statuses(pair, HEX[0])
+    off = tokenhouse("token", "disable", number, store=pair.server.url)
+
+    assert (f"token {number} enabled\n", f"token {number} disabled\n") == (on.stdout, off.stdout)
+    assert ([401], [200], [401]) == (before, between, statuses(pair, HEX[0]))
+
+
 def test_a_revoked_key_stays_dead(pair: Pair, tmp_path: Path) -> None:
     """Whatever the export says: by its text, and by its owner."""
     file = write(tmp_path / "tokens.jsonl", {"key": HEX[0]}, by_digest(HEX[1]))

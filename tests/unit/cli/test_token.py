@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -139,6 +140,16 @@ def test_a_text_that_is_not_utf8_is_a_usage_error(bob: Any, option: str) -> None
     assert (2, True) == (result.exit_code, "this is not UTF-8" in result.stderr)
 
 
+def test_explain_names_every_fact_by_one_word(bob: Any) -> None:
+    """Programs read it, too."""
+    number = str(json.loads(issue(bob, *BOUND, "--json").stdout)["id"])
+
+    facts = bob.json("explain", "--id", number, "--address", "192.0.2.7", "--agent", "curl/8.5.0")
+
+    assert {"allowed_networks", "bound_to_address", "bound_to_agent"} <= facts.keys()
+    assert not [name for name in facts if not re.fullmatch("[a-z_]+", name)]
+
+
 def test_a_label_is_given_once(bob: Any) -> None:
     """The second token with it is refused."""
     bob.issue("bob", "--label", "ci")
@@ -254,6 +265,64 @@ def test_a_token_that_does_not_exist_is_refused(bob: Any, args: tuple[str, ...])
 
     assert (1, "") == (result.exit_code, result.stdout)
     assert re.fullmatch(r"no such token: '\d+'\n", result.stderr)
+
+
+def test_show_prints_from_where_alone_a_token_may_be_used(bob: Any) -> None:
+    """Said, said to be none, or not said at all."""
+    key = [f"{number}123456789abcdef0123456789abcdef01234567" for number in range(3)]
+    rows = [
+        {"owner": "bob", "key": key[0], "allowed_ips": ["10.0.0.0/8", "::1"]},
+        {"owner": "bob", "key": key[1], "allowed_ips": []},
+        {"owner": "bob", "key": key[2]},
+    ]
+    Path("tokens.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    bob.ok("token", "import", "tokens.jsonl", "--policy", "netbox")
+    numbers = [str(each["id"]) for each in reversed(bob.json("token", "list"))]
+
+    assert [["10.0.0.0/8", "::1/128"], [], None] == [
+        bob.json("token", "show", number)["allowed_networks"] for number in numbers
+    ]
+    assert ["10.0.0.0/8 ::1/128", "-", "-"] == [
+        squeezed(bob.ok("token", "show", number).splitlines()[-1]).partition(": ")[2]
+        for number in numbers
+    ]
+
+
+@pytest.mark.parametrize(("policy", "most"), [("netbox", 200), ("nautobot", 255)])
+def test_a_description_fits_what_its_product_takes(bob: Any, policy: str, most: int) -> None:
+    """As at an import."""
+    fits = issue(bob, "--policy", policy, "--description", "x" * most)
+    long = issue(bob, "--policy", policy, "--description", "x" * (most + 1))
+
+    line = f"--description: policy {policy} takes {most} characters at most\n"
+    assert (0, 2, line) == (fits.exit_code, long.exit_code, long.stderr)
+
+
+@pytest.mark.parametrize("command", ["enable", "disable"])
+def test_a_dead_token_is_neither_enabled_nor_disabled(bob: Any, command: str) -> None:
+    """It stays dead."""
+    facts = bob.issue("bob")
+    bob.ok("token", "revoke", "--id", str(facts["id"]))
+
+    result = bob("token", command, str(facts["id"]))
+
+    assert (1, f"no such token: '{facts['id']}'\n") == (result.exit_code, result.stderr)
+    assert "revoked" == word(bob, facts["token"])
+
+
+def test_a_disabled_token_is_refused_until_it_is_enabled(bob: Any) -> None:
+    """Whatever its policy; its rights stay as they were."""
+    facts = bob.issue("bob", "--read-only")
+    number = str(facts["id"])
+
+    assert f"token {number} disabled\n" == bob.ok("token", "disable", number)
+    assert ("disabled", "disabled") == (
+        word(bob, facts["token"]), bob.json("token", "show", number)["state"],
+    )  # fmt: skip
+    assert f"token {number} enabled\n" == bob.ok("token", "enable", number)
+    assert ["ok", "read_only"] == [
+        word(bob, facts["token"], write=write) for write in (False, True)
+    ]
 
 
 def test_revoke_kills_one_token_by_its_id(bob: Any) -> None:

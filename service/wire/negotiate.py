@@ -64,6 +64,17 @@ def parse_accept(header: str) -> list[Entry]:
     return [entry for text in _split(header, ",") if (entry := _entry(text.strip()))]
 
 
+def best(entries: Sequence[Entry], offers: Sequence[str]) -> tuple[str, Entry] | None:
+    """The first of *offers* that the most specific of *entries* take, with the entry; or None."""
+    for rank in (3, 2, 1, 0):
+        ranked = [entry for entry in entries if entry.precedence == rank]
+        for offer in offers:
+            for entry in ranked:
+                if entry.matches(offer):
+                    return offer, entry
+    return None
+
+
 def choose(header: str, offers: Sequence[str]) -> Choice | None:
     """Which of *offers* a client with this Accept *header* gets; None when it takes none.
 
@@ -72,13 +83,8 @@ def choose(header: str, offers: Sequence[str]) -> Choice | None:
     entries = [entry for entry in parse_accept(header) if entry.quality > 0]
     if not header.strip():
         return Choice(offers[0], offers[0])
-    for rank in (3, 2, 1, 0):
-        ranked = [entry for entry in entries if entry.precedence == rank]
-        for offer in offers:
-            for entry in ranked:
-                if entry.matches(offer):
-                    return Choice(offer, _spelled(offer, entry), entry.params)
-    return None
+    found = best(entries, offers)
+    return None if found is None else Choice(found[0], _spelled(*found), found[1].params)
 
 
 def _spelled(offer: str, entry: Entry) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from service.dialects.tower.app import build
 from service.dialects.tower.openapi import describe
-from service.dialects.tower.refusal import refuse
 from service.dialects.tower.texts import POLICY
 from service.wire.dialect import Dialect
+from service.wire.rest.refusal import refuse
 
 DIALECT = Dialect(
     name="tower",

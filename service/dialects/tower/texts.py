@@ -27,7 +27,6 @@ NOT_FOUND = "Not found."
 NOT_ACCEPTABLE = "Could not satisfy the request Accept header."
 BROKEN = "A server error has occurred."
 FORBIDDEN = "You do not have permission to perform this action."
-NOT_UNDERSTOOD = "The request could not be understood by the server."
 
 NO_CREDENTIALS = "Authentication credentials were not provided."
 BAD_BASIC = "Invalid username/password."
@@ -48,16 +47,6 @@ REFUSED = {
 }
 """What a token's holder is told for each word of verify but ``ok`` and ``read_only``."""
 
-NO_ADDRESS = (
-    "The address of the client is not known: a trusted proxy named none, or none that can be "
-    "read. The operator of this service should look at server.trusted_proxies and "
-    "server.client_ip_header."
-)
-TOO_MANY_TOKENS = "This user already has {} tokens. Delete one of them first."
-THROTTLED = "Request was throttled. Expected available in {}."
-BUSY = "Too many logins are waiting. Try again in {}."
-STORE_DOWN = "Tokens cannot be checked at the moment. Try again in {}."
-
 
 def method_not_allowed(method: str) -> str:
     """In the quotes of the documentation."""
@@ -67,8 +56,3 @@ def method_not_allowed(method: str) -> str:
 def unsupported(content_type: str) -> str:
     """For a body in a format that is not read."""
     return f'Unsupported media type "{content_type}" in request.'
-
-
-def seconds(number: int) -> str:
-    """*number* of seconds in words."""
-    return f"{number} second" if number == 1 else f"{number} seconds"

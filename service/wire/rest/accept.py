@@ -12,7 +12,7 @@ from starlette.requests import Request
 
 from service.wire.headers import joined
 from service.wire.json import MAX_INDENT
-from service.wire.negotiate import parse_accept
+from service.wire.negotiate import best, parse_accept
 from service.wire.rest.refusal import NotAcceptable, NotFound
 from service.wire.rest.reply import HTML, JSON
 
@@ -49,15 +49,11 @@ def accepted(request: Request, format_name: str = "") -> Accepted:
 
 def choose(header: str, offers: Sequence[str]) -> Accepted | None:
     """Which of *offers* a client with this Accept *header* gets; None when it takes none."""
-    entries = parse_accept(header)
-    for rank in (3, 2, 1, 0):
-        ranked = [entry for entry in entries if entry.precedence == rank]
-        for offer in offers:
-            for entry in ranked:
-                if entry.matches(offer):
-                    params = dict(entry.params)
-                    return Accepted(offer, _indent(params), params.get("version"))
-    return None
+    found = best(parse_accept(header), offers)
+    if found is None:
+        return None
+    params = dict(found[1].params)
+    return Accepted(found[0], _indent(params), params.get("version"))
 
 
 def _indent(params: dict[str, str]) -> int:

@@ -108,6 +108,22 @@ _STATUS: dict[type[TokenhouseError], int] = {
 
 def reply_to(error: TokenhouseError, unnamed: str) -> Reply:
     """The answer to *error*; a refusal without words of its own reads as *unnamed* (403)."""
+    reply = alike(error)
+    if reply is not None:
+        return reply
+    match error:
+        case TooManyTokens():
+            return Reply(400, {NON_FIELD: [TOO_MANY_TOKENS.format(error.limit)]})
+        case TokenChanged():
+            return Reply.detail(412, CHANGED)
+        case Invalid():
+            return Reply(400, error.body)
+    status = _STATUS.get(type(error))
+    return Reply.detail(status, str(error)) if status else Reply.detail(403, unnamed)
+
+
+def alike(error: TokenhouseError) -> Reply | None:
+    """The answer to *error* where all products give the same; None where they do not."""
     match error:
         case TooManyAttempts():
             return _later(429, THROTTLED, error.retry_after_s)
@@ -117,16 +133,9 @@ def reply_to(error: TokenhouseError, unnamed: str) -> Reply:
             return _later(503, STORE_DOWN, error.retry_after_s)
         case ClientAddressUnknown():
             return Reply.detail(400, NO_ADDRESS)
-        case TooManyTokens():
-            return Reply(400, {NON_FIELD: [TOO_MANY_TOKENS.format(error.limit)]})
-        case TokenChanged():
-            return Reply.detail(412, CHANGED)
         case BadBody():
             return Reply.detail(error.status, str(error))
-        case Invalid():
-            return Reply(400, error.body)
-    status = _STATUS.get(type(error))
-    return Reply.detail(status, str(error)) if status else Reply.detail(403, unnamed)
+    return None
 
 
 def _later(status: int, text: str, retry_after_s: int) -> Reply:

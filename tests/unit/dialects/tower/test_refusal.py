@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from service.dialects.tower.refusal import Denied, denied, refuse
+from service.dialects.tower.refusal import Denied, denied
 from service.errors import Busy, StoreDown, TooManyAttempts
+from service.wire.rest.refusal import refuse
 from tests.unit.dialects.tower.maker import Tower, tower
 
 PATH = "/api/v2/authtoken/"

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from service.config import load
 from service.wire import openapi as api
-from service.wire.dialect import silent
 
 
 def test_every_answer_before_a_dialect_is_asked_is_always_there() -> None:
@@ -38,10 +36,3 @@ def test_a_credential_may_be_left_out_where_that_is_said() -> None:
     """Any of several is one way each; the empty one is for who sends none."""
     assert [{"token": []}, {"basic": []}] == api.by("token", "basic")
     assert [{"token": []}, {}] == api.by("token", optional=True)
-
-
-def test_a_dialect_that_says_nothing_has_no_paths() -> None:
-    """The neutral description is empty."""
-    said = silent(load(env={}))
-
-    assert ("", {}, {}) == (said.title, said.paths, said.components)

@@ -17,6 +17,7 @@ NUMBER: Json = {"type": "integer", "format": "int64", "minimum": 0, "maximum": 2
 TRUTH: Json = {"type": "boolean"}
 URL: Json = {"type": "string", "format": "uri-reference"}
 MOMENT: Json = {"type": "string", "format": "date-time"}
+UUID: Json = {"type": "string", "format": "uuid"}
 OBJECT: Json = {"type": "object"}
 LINKS: Json = {"type": "object", "additionalProperties": URL}
 NOTHING: Json = {"type": "null"}

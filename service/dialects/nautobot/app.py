@@ -78,7 +78,7 @@ VIEWS: Mapping[str, View] = {
     "/api/users/tokens": TOKENS,
 }
 ONE = "/api/users/tokens/"
-ELSEWHERE = tuple(f"/api/{name}/" for name in texts.APPS)
+ELSEWHERE = tuple(f"/api/{name}/" for name in texts.ELSEWHERE)
 
 
 class TwoVersions(TokenhouseError):
@@ -100,7 +100,7 @@ def find(path: str) -> tuple[View, str, str] | None:
     argument = name.removeprefix(ONE)
     if name.startswith(ONE) and argument and "/" not in argument:
         return TOKEN, argument, suffix
-    return (about.ELSEWHERE, "", suffix) if name.startswith(ELSEWHERE) else None
+    return (about.ELSEWHERE, "", suffix) if f"{name}/".startswith(ELSEWHERE) else None
 
 
 async def respond(service: Service, request: Request) -> Wire:
@@ -108,7 +108,8 @@ async def respond(service: Service, request: Request) -> Wire:
     path: str = request.scope["path"]
     found = find(path)
     if found is None:
-        return _moved(request) if find(path + "/") else _nowhere()
+        lacks_slash = not path.endswith("/") and find(path + "/")
+        return _moved(request) if lacks_slash else _nowhere()
     view, argument, suffix = found
     common = {**texts.SECURITY, "Vary": texts.VARY_EARLY, "Allow": view.allow}
     try:

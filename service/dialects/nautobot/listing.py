@@ -4,22 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
-from service.core.ids import from_uuid
+from service.core.ids import from_uuid, to_uuid
+from service.core.secret import digest_of
 from service.dialects.nautobot import texts
 from service.dialects.nautobot.own import Own
 from service.dialects.nautobot.shape import uuid_of
 from service.dialects.nautobot.view import Call
 from service.model import Token
 from service.wire.reply import Reply
-from service.wire.rest.filters import Column, Kind, query_of, select
+from service.wire.rest.filters import Column, Kind, Whole, query_of, select
 from service.wire.rest.links import absolute
 from service.wire.rest.pages import Page
-from service.wire.rest.refusal import Invalid
 
-UNFILTERED = frozenset({"api_version", "brief", "format", "limit", "offset"})
+UNFILTERED = frozenset({"api_version", "brief", "format", "include", "limit", "offset"})
 NO_FILTERS = UNFILTERED | {"q"}
+_PARTS = ("n", "ic", "nic", "isw", "nisw", "iew", "niew", "ie", "nie")
+_TIMES = ("n", "lt", "lte", "gt", "gte")
+LOOKUPS: Mapping[str, tuple[str, ...]] = {
+    "id": _PARTS,
+    "key": _PARTS,
+    "created": _TIMES,
+    "expires": _TIMES,
+}
+"""What may be asked for but an exact value: the product's, without regular expressions."""
 
 
 async def list_tokens(call: Call) -> Reply:
@@ -45,31 +53,40 @@ def selected(call: Call, own: Own, query: dict[str, list[str]]) -> list[Token]:
     rows: Sequence[Token] = own.tokens
     for word in query.get("q", []):
         rows = [row for row in rows if word.strip().lower() in row.description.lower()]
-    if "id" in query:
-        query = {**query, "id": [_number(text, own) for text in query["id"] if text]}
-    return select(rows, query, columns(call), besides=NO_FILTERS)
+    return select(rows, query, columns(call, own.born), besides=NO_FILTERS)
 
 
-def columns(call: Call) -> Mapping[str, Column[Token]]:
-    """What may be selected by."""
+def columns(call: Call, born: bytes) -> Mapping[str, Column[Token]]:
+    """What may be selected by, in the store whose id is *born*."""
     tokens = call.service.tokens
+    lookups = lookups_of(once=call.settings.show_key == "once")
 
-    def text(token: Token) -> Any:
+    def text(token: Token) -> str:
         return tokens.text_of(token) or ""
 
-    # Where keys are not shown, a search for a part of one would show it all the same.
-    whole_only = call.settings.show_key == "once"
+    def name(token: Token) -> str:
+        return str(to_uuid(token.token_id, born))
+
+    def number(text: str) -> int:
+        found = uuid_of(text.strip())
+        if found is None:
+            raise ValueError(texts.BAD_UUID_FILTER)
+        return from_uuid(found, born) or 0
+
+    # A key is known by its digest, also where nobody can tell it any more.
+    key: Whole[Token] = Whole(lambda token: token.digest, lambda text: digest_of(text.encode()))
+    one: Whole[Token] = Whole(lambda token: token.token_id, number)
     return {
-        "id": Column(Kind.TEXT, lambda token: str(token.token_id), lookups=False),
-        "key": Column(Kind.TEXT, text, lookups=not whole_only),
+        "id": Column(Kind.UUID, name, lookups=lookups["id"], whole=one),
+        "key": Column(Kind.TEXT, text, lookups=lookups["key"], whole=key),
         "write_enabled": Column(Kind.TRUTH, lambda token: token.write),
-        "created": Column(Kind.MOMENT, lambda token: token.created_ms),
-        "expires": Column(Kind.MOMENT, lambda token: token.expires_ms or None),
+        "created": Column(Kind.MOMENT, lambda token: token.created_ms, lookups=lookups["created"]),
+        "expires": Column(
+            Kind.MOMENT, lambda token: token.expires_ms or None, lookups=lookups["expires"]
+        ),
     }
 
 
-def _number(text: str, own: Own) -> str:
-    found = uuid_of(text.strip())
-    if found is None:
-        raise Invalid({"id": [texts.BAD_UUID_FILTER]})
-    return str(from_uuid(found, own.born) or 0)
+def lookups_of(*, once: bool) -> Mapping[str, tuple[str, ...]]:
+    """``LOOKUPS``; where keys are shown only *once*, a search for a part of one would show it."""
+    return {**LOOKUPS, "key": ("n",)} if once else LOOKUPS

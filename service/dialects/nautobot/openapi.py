@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from service.config import Config
 from service.core.secret import KEY_LETTERS, LEAST_DIFFERENT
 from service.dialects.nautobot import texts
+from service.dialects.nautobot.listing import lookups_of
 from service.dialects.nautobot.shape import BRIEF, DESCRIPTION_LENGTH, KEY_LENGTH
 from service.dialects.nautobot.tokens import NAME
 from service.wire import openapi as api
@@ -16,11 +17,11 @@ from service.wire.rest.filters import Kind
 from service.wire.rest.reply import FORM, MULTIPART
 
 VERSION = api.query("api_version", "The version of the contract.", api.one_of(*texts.VERSIONS))
-UUID: Json = {"type": "string", "format": "uuid"}
-ONE = api.part("id", "The id of a token.", UUID)
+ONE = api.part("id", "The id of a token.", api.UUID)
 TOKEN, LOGIN = api.by("token"), api.by("token", "basic")
 ANYBODY = api.by("token", optional=True)
 COLUMNS = {
+    "id": Kind.UUID,
     "key": Kind.TEXT,
     "write_enabled": Kind.TRUTH,
     "created": Kind.MOMENT,
@@ -63,11 +64,11 @@ def _reading(name: str, schema: Json, security: list[Json]) -> Json:
 def _tokens(*, once: bool) -> Json:
     """*once* is whether keys are shown only once, and then nobody searches in them."""
     listed = rest.envelope(api.ref("NautobotTokenPart"))
-    get = _get("One's own tokens", listed, *_selecting(("key",) if once else ()))
+    get = _get("One's own tokens", listed, *_selecting(once=once))
     entries = rest.entries(api.ref("NautobotTokenChange"))
     changed = api.many(api.ref("NautobotTokenShown"))
     change = _write("Change several tokens", {"200": api.answer("Those found.", changed)}, entries)
-    gone = rest.entries(api.record({"id": UUID}, closed=False))
+    gone = rest.entries(api.record({"id": api.UUID}, closed=False))
     return {
         "get": get,
         "head": get,
@@ -120,13 +121,12 @@ def _write(summary: str, good: Mapping[str, Json], request: Json | None, *parame
     )
 
 
-def _selecting(whole: tuple[str, ...]) -> list[Json]:
+def _selecting(*, once: bool) -> list[Json]:
     return [
         *rest.PAGING,
         rest.BRIEF,
         api.query("q", "Only with this in the description."),
-        api.query("id", "Only the token with this id.", UUID),
-        *rest.selecting(COLUMNS, whole=whole),
+        *rest.selecting(COLUMNS, lookups_of(once=once)),
     ]
 
 
@@ -146,7 +146,7 @@ def _schemas(*, once: bool) -> dict[str, Json]:
         "NautobotTokenPart": api.record(members, brief),
         "NautobotTokenSaid": said,
         "NautobotTokenWanted": api.record({**_said(), "key": _key()}, (), closed=False),
-        "NautobotTokenChange": rest.numbered(said, UUID),
+        "NautobotTokenChange": rest.numbered(said, api.UUID),
     }
 
 
@@ -162,7 +162,7 @@ def _status() -> Json:
 
 def _members() -> dict[str, Json]:
     return {
-        "id": UUID,
+        "id": api.UUID,
         "url": api.URL,
         "display": api.TEXT,
         "created": api.MOMENT,

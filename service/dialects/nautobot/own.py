@@ -16,7 +16,7 @@ from service.model import Token
 from service.wire.rest.pages import Page
 from service.wire.rest.refusal import NotFound
 
-STATES = frozenset({"live", "expired", "inactive"})
+STATES = frozenset({"live", "expired", "inactive", "disabled"})
 """Of tokens that are still there for their owner to see."""
 
 

@@ -10,7 +10,20 @@ NAUTOBOT_VERSION = "1.4.1"
 """Which Nautobot this is, for clients that look: the last one of the contract."""
 DJANGO_VERSION = "3.2.15"
 
-APPS = ("circuits", "dcim", "extras", "ipam", "tenancy", "virtualization")
+ELSEWHERE = (
+    "circuits",
+    "dcim",
+    "extras",
+    "graphql",
+    "ipam",
+    "plugins",
+    "tenancy",
+    "users/config",
+    "users/groups",
+    "users/permissions",
+    "users/users",
+    "virtualization",
+)
 """Parts of the product's API that hold what is not here."""
 
 VERSIONS = ("1.2", "1.3", "1.4")

@@ -18,8 +18,6 @@ from service.wire.reply import Reply
 from service.wire.rest.data import read_data
 from service.wire.rest.links import origin
 
-BRIEF = ("true", "1")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
@@ -59,7 +57,7 @@ class Call:
     @property
     def brief(self) -> bool:
         """Whether only the most important members are wanted."""
-        return self.request.query_params.get("brief") in BRIEF
+        return bool(self.request.query_params.get("brief"))
 
     async def data(self) -> Any:
         """What the body says. BadBody; ClientDisconnect."""

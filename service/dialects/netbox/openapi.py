@@ -81,7 +81,7 @@ def _map(view: View, *, new: bool) -> Json:
 
 def _tokens(*, new: bool, masked: bool) -> Json:
     """*masked* is whether keys are shown only once, and then nobody searches in them."""
-    columns = rest.selecting(_columns(new=new), whole=("key",) if masked else ())
+    columns = rest.selecting(_columns(new=new), {"key": ()} if masked else {})
     start = [api.query("start", "Only from this number on, uncounted.", api.NUMBER)] if new else []
     parameters = [*rest.PAGING, *start, *_members_shown(new=new), *_order(), *columns]
     found = api.ref("NetboxTokenPart")

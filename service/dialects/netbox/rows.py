@@ -209,7 +209,7 @@ def columns(call: Call, users: Iterable[User]) -> Mapping[str, Column[Row]]:
     guessable = call.new or shows_keys(call)
     old: dict[str, Column[Row]] = {
         "id": Column(Kind.NUMBER, lambda row: row.token.token_id),
-        "key": Column(Kind.TEXT, key, lookups=guessable),
+        "key": Column(Kind.TEXT, key, lookups=None if guessable else ()),
         "description": Column(Kind.TEXT, lambda row: row.token.description),
         "write_enabled": Column(Kind.TRUTH, lambda row: row.token.write),
         "user": Column(Kind.CHOICE, lambda row: row.user.name, choices=names),

@@ -12,7 +12,7 @@ from service.dialects.puppet.fields import LABEL, TEXT
 from service.wire import openapi as api
 from service.wire.openapi import Described, Json
 
-UUID: Json = {"type": "string", "format": "uuid"}
+UUID = api.UUID
 SID = api.part("sid", "The id of a user.", UUID)
 WAYS = api.by("x-authentication", "query")
 TOKEN: Json = {"type": "string", "pattern": "^0[A-Za-z0-9_-]{43}$"}

@@ -32,6 +32,7 @@ class Kind(Enum):
     TRUTH = "truth"
     MOMENT = "moment"
     CHOICE = "choice"
+    UUID = "uuid"
 
 
 Test = Callable[[Any, Any], bool]
@@ -53,12 +54,34 @@ _TESTS: Mapping[Kind, Mapping[str, Test]] = {
     Kind.TEXT: {**_SAME, **_WORDS},
     Kind.NUMBER: {**_SAME, **_ORDER},
     Kind.TRUTH: _SAME,
-    Kind.MOMENT: {**_SAME, "lte": _ORDER["lte"], "gte": _ORDER["gte"]},
+    Kind.MOMENT: {**_SAME, **_ORDER},
     Kind.CHOICE: _SAME,
+    Kind.UUID: {**_SAME, **_WORDS},
 }
 _NOT = {"n": "", "nic": "ic", "nisw": "isw", "niew": "iew", "nie": "ie"}
 """Lookups that leave out what another one selects."""
-_NEGATED = {Kind.TEXT: tuple(_NOT), Kind.NUMBER: ("n",), Kind.CHOICE: ("n",)}
+_LOOKUPS: Mapping[Kind, tuple[str, ...]] = {
+    Kind.TEXT: (*_WORDS, *_NOT, "empty"),
+    Kind.NUMBER: (*_ORDER, "n"),
+    Kind.TRUTH: (),
+    Kind.MOMENT: ("lte", "gte"),
+    Kind.CHOICE: ("n",),
+    Kind.UUID: (*_WORDS, *_NOT),
+}
+_WHOLE = ("", "n")
+"""Lookups that are about a whole value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Whole(Generic[Row]):
+    """How whole values are told apart where that takes another form than parts of them do.
+
+    *value* is where that form stands in a row; *read* makes it of text, or ValueError with what
+    to say.
+    """
+
+    value: Callable[[Row], Any]
+    read: Callable[[str], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +89,15 @@ class Column(Generic[Row]):
     """What a query may select by: its *kind*, where it stands in a row, and the *choices*.
 
     Of several values one must fit. *choices* (of a CHOICE) are the values that exist, as text;
-    None takes any. *lookups* is whether anything but an exact value may be asked for
-    (``name__gte=``, ``name__ic=``, ``name__n=``).
+    None takes any. *lookups* are what may be asked for but an exact value (``gte`` for
+    ``name__gte=``), None all that its kind has.
     """
 
     kind: Kind
     value: Callable[[Row], Any]
     choices: frozenset[str] | None = None
-    lookups: bool = True
+    lookups: tuple[str, ...] | None = None
+    whole: Whole[Row] | None = None
 
 
 def query_of(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
@@ -114,11 +138,7 @@ def select(
 
 def lookups_of(column: Column[Any]) -> tuple[str, ...]:
     """Every suffix that may follow the name of *column*, without its underscores."""
-    if not column.lookups:
-        return ()
-    tests = (name for name in _TESTS[column.kind] if name)
-    empty = ("empty",) if column.kind is Kind.TEXT else ()
-    return (*tests, *_NEGATED.get(column.kind, ()), *empty)
+    return _LOOKUPS[column.kind] if column.lookups is None else column.lookups
 
 
 def _column(name: str, columns: Mapping[str, Column[Row]]) -> tuple[Column[Row] | None, str]:
@@ -136,14 +156,17 @@ def _fits(column: Column[Row], lookup: str, values: list[str]) -> Callable[[Row]
     if lookup == "empty":
         wanted = _TRUTHS.get(values[-1]) if values else None
         return lambda row: wanted is None or (not column.value(row)) is wanted
-    chosen = [cast for value in values if (cast := _cast(column, value)) is not None]
+    whole = column.whole if lookup in _WHOLE else None
+    read = whole.read if whole else lambda text: _cast(column, text)
+    chosen = [cast for value in values if (cast := read(value)) is not None]
     if not chosen:
         return lambda row: True
     test = _TESTS[column.kind][_NOT.get(lookup, lookup)]
     negated = lookup in _NOT
+    value_of = whole.value if whole else column.value
 
     def fits(row: Row) -> bool:
-        value = column.value(row)
+        value = value_of(row)
         hit = value is not None and any(test(value, wanted) for wanted in chosen)
         return hit is not negated
 

@@ -29,6 +29,7 @@ _VALUES: Mapping[Kind, Json] = {
     Kind.TRUTH: api.TRUTH,
     Kind.MOMENT: api.MOMENT,
     Kind.CHOICE: api.TEXT,
+    Kind.UUID: api.TEXT,
 }
 DELETED = api.answer("It is no more.")
 
@@ -105,17 +106,19 @@ def numbered(schema: Json, identity: Json) -> Json:
     return {**schema, "properties": properties, "required": ["id"]}
 
 
-def selecting(columns: Mapping[str, Kind], *, whole: Sequence[str] = ()) -> list[Json]:
-    """The parameters that select by *columns*, each with every lookup of its kind.
-
-    Those of *whole* are compared as a whole only.
-    """
+def selecting(
+    columns: Mapping[str, Kind], lookups: Mapping[str, tuple[str, ...]] | None = None
+) -> list[Json]:
+    """The parameters that select by *columns*, each with its *lookups*, else those of its kind."""
+    known = lookups or {}
     return [
         api.query("__".join(filter(None, (name, lookup))), f"Select by {name}.", _of(kind, lookup))
         for name, kind in columns.items()
-        for lookup in ("", *lookups_of(Column(kind, str, lookups=name not in whole)))
+        for lookup in ("", *lookups_of(Column(kind, str, lookups=known.get(name))))
     ]
 
 
 def _of(kind: Kind, lookup: str) -> Json:
+    if kind is Kind.UUID and lookup in ("", "n"):
+        return api.UUID
     return api.TRUTH if lookup == "empty" else _VALUES[kind]

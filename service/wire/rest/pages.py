@@ -9,6 +9,8 @@ from urllib.parse import parse_qs, urlencode
 
 DEFAULT, MOST = 50, 1000
 _DIGITS = 15
+_MOST_DIGITS = 4300
+"""CPython, and so the product, reads no longer number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +30,9 @@ class Page:
         A limit of 0 is as much as there may be; one that is none is *default*. An offset that is
         none is 0. Never raises.
         """
-        wanted = number(limit)
+        wanted = _number(limit, _MOST_DIGITS)
         size = default if wanted is None else min(wanted or MOST, MOST)
-        return cls(size, number(offset) or 0, count)
+        return cls(size, _number(offset, _MOST_DIGITS) or 0, count)
 
     def part(self, rows: Sequence[Any]) -> Sequence[Any]:
         """The rows of this page among all of them."""
@@ -59,6 +61,9 @@ class Page:
 
 def number(text: str | None) -> int | None:
     """*text* as a number that is not negative; None when it is none."""
+    return _number(text, _DIGITS)
+
+
+def _number(text: str | None, most: int) -> int | None:
     digits = (text or "").strip()
-    known = digits.isascii() and digits.isdigit() and len(digits) <= _DIGITS
-    return int(digits) if known else None
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= most else None

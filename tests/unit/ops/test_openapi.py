@@ -122,7 +122,7 @@ def columns(name: str, *, new: bool, show_key: str) -> Mapping[str, Column[Any]]
     call: Any = SimpleNamespace(new=new, settings=settings, service=SimpleNamespace(tokens=None))
     if name == "netbox":
         return netbox_rows.columns(call, [])
-    return listing.columns(call)
+    return listing.columns(call, b"")
 
 
 @pytest.mark.parametrize("show_key", ["always", "once"])

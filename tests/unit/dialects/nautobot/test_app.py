@@ -21,7 +21,7 @@ SECRET = "nobody may read this"
         "/",
         "/x/",
         "/api/x/",
-        "/api/users/users/",
+        "/api/users/x/",
         "/api/users/tokens/x/y/",
         "/api/users/tokens//",
         "/api//users/",

@@ -219,8 +219,8 @@ async def test_brief_is_for_one_token_too(bob: Any):
     """Any but the two words for it is no such wish."""
     (token,) = (await bob.get(TOKENS)).json()["results"]
     path = f"{TOKENS}{token['id']}/"
-    brief = (await bob.get(f"{path}?brief=true")).json()
-    whole = (await bob.get(f"{path}?brief=yes")).json()
+    brief = (await bob.get(f"{path}?brief=1")).json()
+    whole = (await bob.get(f"{path}?brief=")).json()
 
     assert ["id", "url", "display", "key", "write_enabled"] == list(brief)
     assert token == whole

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from service.wire.rest.filters import Column, Kind, lookups_of, ordered, query_of, select
+from service.wire.rest.filters import Column, Kind, Whole, lookups_of, ordered, query_of, select
 from service.wire.rest.refusal import Invalid
 
 
@@ -26,13 +26,28 @@ ROWS = [
     Row(2, "beta", False, 2_000),
     Row(3, "", True, None, "bob"),
 ]
+
+
+def told(text: str) -> str:
+    """*text*, unless it is ``x``."""
+    if text == "x":
+        raise ValueError("not x")
+    return text
+
+
 COLUMNS: dict[str, Column[Row]] = {
     "id": Column(Kind.NUMBER, lambda row: row.number),
     "text": Column(Kind.TEXT, lambda row: row.text),
     "on": Column(Kind.TRUTH, lambda row: row.on),
     "ends": Column(Kind.MOMENT, lambda row: row.ends_ms),
     "user": Column(Kind.CHOICE, lambda row: row.owner, choices=frozenset({"alice", "bob"})),
-    "plain": Column(Kind.TEXT, lambda row: row.text, lookups=False),
+    "when": Column(Kind.MOMENT, lambda row: row.ends_ms, lookups=("n", "lt", "lte", "gt", "gte")),
+    "name": Column(
+        Kind.UUID,
+        lambda row: row.text,
+        whole=Whole(lambda row: row.number, lambda text: len(told(text))),
+    ),
+    "plain": Column(Kind.TEXT, lambda row: row.text, lookups=()),
 }
 
 
@@ -132,7 +147,38 @@ def test_a_strict_list_knows_its_parameters():
 def test_lookups_can_be_listed():
     """For whoever documents them."""
     assert ("lt", "lte", "gt", "gte", "n") == lookups_of(COLUMNS["id"])
+    assert ("lte", "gte") == lookups_of(COLUMNS["ends"])
+    assert ("n", "lt", "lte", "gt", "gte") == lookups_of(COLUMNS["when"])
     assert () == lookups_of(COLUMNS["plain"])
+
+
+@pytest.mark.parametrize(
+    ("query", "numbers"),
+    [
+        ("when__lt=1970-01-01T00:00:02Z", [1]),
+        ("when__lte=1970-01-01T00:00:02Z", [1, 2]),
+        ("when__gt=1970-01-01T00:00:01Z", [2]),
+        ("when__gt=1970-01-01T00:00:01Z&when__gt=1970-01-01T00:00:05Z", [2]),
+        ("when__n=1970-01-01T00:00:01Z", [2, 3]),
+        ("ends__n=1970-01-01T00:00:01Z", [1, 2, 3]),
+        ("name=ab", [2]),
+        ("name__n=ab&name__n=a", [3]),
+        ("name__ic=ET", [2]),
+        ("name__nisw=x", [1, 2, 3]),
+        ("name__empty=true", [1, 2, 3]),
+    ],
+)
+def test_a_column_may_have_lookups_of_its_own(query: str, numbers: list[int]):
+    """And whole values may be compared in another form than parts of them."""
+    assert numbers == found(query)
+
+
+def test_a_whole_value_may_be_refused():
+    """With what its column has to say; a part of one is any text."""
+    with pytest.raises(Invalid) as caught:
+        select(ROWS, {"name__n": ["x"], "name__ic": ["x"]}, COLUMNS)
+
+    assert {"name__n": ["not x"]} == caught.value.body
 
 
 @pytest.mark.parametrize(

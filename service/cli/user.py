@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from service.cli.intake import new_password, password_option
+from service.cli.newcomers import import_users
 from service.cli.options import Text, json_wanted, named_file
 from service.cli.session import operate, shared
 from service.cli.shown import print_facts, print_json, print_table, utc
@@ -25,6 +26,9 @@ def user() -> None:
     Example:
       tokenhouse user add alice --superuser
     """
+
+
+user.add_command(import_users)
 
 
 @user.command()

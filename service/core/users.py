@@ -26,13 +26,16 @@ class Users:
         self._tokens = tokens
         self._passwords = passwords
 
-    async def add(self, name: str, password: str, *, superuser: bool = False, **facts: str) -> User:
-        """Make a user; BadName, UserExists.
+    async def add(
+        self, name: str, password: str | None, *, superuser: bool = False, **facts: str
+    ) -> User:
+        """Make a user; BadName, UserExists, BadPassword.
 
-        *facts* are ``first``, ``last``, ``email`` and ``perms`` (permissions, blanks between).
+        Without a *password* nobody can log in as that user. *facts* are ``first``, ``last``,
+        ``email`` and ``perms`` (permissions, blanks between).
         """
         name = canonical_name(name)
-        stored = await self._stored(password)
+        stored = "" if password is None else await self._stored(password)
         fields = {"password": stored, "super": "1" if superuser else "0", **facts}
         await self.owners.create(name, fields)
         return await self.get(name)

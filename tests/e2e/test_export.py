@@ -33,13 +33,18 @@ finally:
 
 # The columns and types of the products' migrations, as far as the queries name them.
 NEWER = """
-CREATE TABLE users_user (id serial PRIMARY KEY, username varchar(150), is_active boolean);
+CREATE TABLE users_user (
+  id serial PRIMARY KEY, username varchar(150), first_name varchar(150), last_name varchar(150),
+  email varchar(254), is_active boolean, is_superuser boolean
+);
 CREATE TABLE users_token (
   id serial PRIMARY KEY, user_id integer, version smallint, plaintext varchar(40),
   key varchar(12), created timestamptz, expires timestamptz, write_enabled boolean,
   enabled boolean, description varchar(200), allowed_ips cidr[]
 );
-INSERT INTO users_user (username, is_active) VALUES ('anna', true), ('ben', false), ('zoë', true);
+INSERT INTO users_user (username, first_name, last_name, email, is_active, is_superuser) VALUES
+  ('anna', 'Anna', '', 'anna@example.org', true, true), ('ben', '', '', '', false, false),
+  ('zoë', 'Zoë', 'with "quotes"', '', true, false);
 INSERT INTO users_token (
   user_id, version, plaintext, created, expires, write_enabled, enabled, description, allowed_ips
 ) VALUES
@@ -92,14 +97,14 @@ def test_what_the_queries_export_can_be_imported(
     users = (
         queries["users"] if version == "newer" else queries["users"].replace("users_", "auth_", 1)
     )
-    _, exported, names = run(tables, queries[version], "\\pset format unaligned\n\\t\n" + users)
-    file = tmp_path / "tokens.csv"
+    _, exported, people = run(tables, queries[version], users)
+    file, owners = tmp_path / "tokens.csv", tmp_path / "users.csv"
     file.write_text(exported, "utf-8")
-    for name in ("anna", "zoë"):
-        words = ("user", "add", "--password-stdin", "--", name)
-        assert name in names.splitlines()
-        assert 0 == tokenhouse(*words, store=pair.server.url, stdin="long enough").returncode
-    assert "ben" not in names
+    owners.write_text(people, "utf-8")
+    made = tokenhouse("user", "import", str(owners), store=pair.server.url)
+    assert "imported 2, already there 0, refused 0\n" == made.stdout, made.stderr
+    anna = json.loads(tokenhouse("user", "show", "anna", "--json", store=pair.server.url).stdout)
+    assert ("Anna", True) == (anna["first_name"], anna["superuser"])
     words = ("token", "import", str(file), "--policy", "netbox")
     done = tokenhouse(*words, store=pair.server.url)
 

@@ -169,7 +169,9 @@ def desk(tmp_path: Path) -> Path:
     for name, words in stand_ins.items():
         (tmp_path / name).write_text(f'#!/bin/sh\nexec {sys.executable} {words} "$@"\n')
         (tmp_path / name).chmod(0o755)
-    (tmp_path / "users.txt").write_text("alice\nbob\n")
+    (tmp_path / "users.csv").write_text(
+        "name,first_name,last_name,email,superuser\nalice,Alice,,,t\nbob,,,b@example.org,f\n"
+    )
     (tmp_path / "tokens.csv").write_text(
         "key,owner,created,expires,write_enabled,description,allowed_ips\n"
         f'{HEX[0]},alice,2024-03-01 10:00:00.123456+00,,t,"for ""ci"", nightly",\n'
@@ -225,7 +227,14 @@ class Rows:
 
 def token(name: str, day: int, **facts: object) -> SimpleNamespace:
     """One token of a product."""
-    user = SimpleNamespace(username=name, is_active=name != "gone")
+    user = SimpleNamespace(
+        username=name,
+        first_name=name.title(),
+        last_name="",
+        email="",
+        is_superuser=name == "bob",
+        is_active=name != "gone",
+    )
     created = datetime(2024, 3, day, 10, 0, 0, 123456, tzinfo=UTC)
     common = {"created": created, "expires": None, "write_enabled": True, "description": ""}
     return SimpleNamespace(user=user, **{**common, **facts})
@@ -276,9 +285,12 @@ def test_the_script_of_the_page_writes_what_the_import_reads(
     exec(script.replace("from users.models", f"from {module}"), {}, {})
     os.umask(mask)
 
-    assert users == Path("users.txt").read_text().split()
     assert 0o600 == Path("tokens.jsonl").stat().st_mode & 0o777
-    tokenhouse("user", "add", "bob", "--password-stdin", store=pair.server.url, stdin="x")
+    made = tokenhouse("user", "import", str(tmp_path / "users.jsonl"), store=pair.server.url)
+    there = json.loads(tokenhouse("user", "list", "--json", store=pair.server.url).stdout)
+    assert f"imported {len(users) - 1}, already there 1, refused 0\n" == made.stdout  # alice is
+    assert users == sorted(each["name"] for each in there)
+    assert {"bob"} >= {each["name"] for each in there if each["superuser"]}
     assert len(keys) == bring(pair, tmp_path / "tokens.jsonl")["imported"]
     assert [401 if key == MIXED[1] else 200 for key in keys] == statuses(pair, *keys)
 

@@ -65,6 +65,7 @@ class Gate:
             address=question.address,
             agent=question.agent,
             write=question.write,
+            trace=question.trace,
         )
         self.counts.decided(verdict.word.encode(), monotonic() - asked_at)
         if verdict.allowed:

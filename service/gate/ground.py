@@ -112,7 +112,7 @@ class Ground:
 
     def shape(self, mount: Mount, question: Question) -> Shape:
         """*question* without its token."""
-        _, address, agent, write, private = question
+        _, address, agent, write, private, _ = question
         return Shape(mount, address, agent, write, private, self.tail.seen(address, agent))
 
     def remember(self, key: ShapeKey, shape: Shape, most: int) -> None:

@@ -25,7 +25,7 @@ from service.gate.counts import BOUNDS_S
 from service.gate.ground import Ground, Shape, ShapeKey, blank
 from service.gate.question import FIT, MAX_TOKEN, Header, Missing, Mount, Question, mount_of
 from service.gate.reasons import tell
-from service.model import Word
+from service.model import Trace, Word
 from service.protocol import BETWEEN, Limited
 from service.store.lane import Asker
 
@@ -336,7 +336,13 @@ class Lane(Limited):
             question = None
         if isinstance(question, Question):
             shape = ground.shape(mount, question)
-            self._ask(Pending(self, shape, keep_alive), question.token, monotonic())
+            pending = Pending(self, shape, keep_alive)
+            if question.trace is Trace.WHOLE:
+                self._ask(pending, question.token, monotonic())
+            else:
+                self.cycle = pending  # type: ignore[assignment]
+                pending.token, pending.asked_at = question.token, monotonic()
+                self.ask_slowly(pending, question.trace)
             return shape
         self.cycle = pending = Pending(self, blank(mount), keep_alive)  # type: ignore[assignment]
         if question is None:
@@ -360,17 +366,18 @@ class Lane(Limited):
             log.exception("the lane failed")
             pending.undecided("failed")
 
-    def ask_slowly(self, pending: Pending) -> None:
+    def ask_slowly(self, pending: Pending, trace: Trace = Trace.WHOLE) -> None:
         """Let the store take all the steps that this verdict needs."""
-        task = self.loop.create_task(self._ask_store(pending))
+        task = self.loop.create_task(self._ask_store(pending, trace))
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
 
-    async def _ask_store(self, pending: Pending) -> None:
-        shape, answers = pending.shape, self.ground.answers
+    async def _ask_store(self, pending: Pending, trace: Trace) -> None:
+        mount, address, agent, write, private, _ = pending.shape
+        answers = self.ground.answers
         try:
             verdict = await self.ground.tokens.verify(
-                pending.token, address=shape.address, agent=shape.agent, write=shape.write
+                pending.token, address=address, agent=agent, write=write, trace=trace
             )
         except StoreDown as error:
             pending.undecided(error.reason)
@@ -380,11 +387,11 @@ class Lane(Limited):
         else:
             self.ground.counts.decided(verdict.word.encode(), monotonic() - pending.asked_at)
             if self.ground.tells and not verdict.allowed:
-                tell(verdict.word, shape.mount, shape.address)
+                tell(verdict.word, mount, address)
             pending.answer(
-                answers.allow(verdict, shape.mount, private=shape.private)
+                answers.allow(verdict, mount, private=private)
                 if verdict.allowed
-                else answers.deny(verdict.word, shape.mount)
+                else answers.deny(verdict.word, mount)
             )
 
 

@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 
 from service.core.address import Trust, claims_of, client_address
 from service.core.secret import agent_digest, is_garbled
+from service.model import Trace
 
 MAX_TOKEN = 256
 READS = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE"))
@@ -21,6 +22,11 @@ PREFLIGHT = frozenset((b"origin", b"access-control-request-method"))
 Header = tuple[bytes, bytes]
 
 SCHEMES = frozenset((b"token", b"bearer"))
+NO_KEEPALIVE = b"|no_keepalive"
+"""Behind a token where Puppet's tools put it: this is no use of it."""
+QUERY = b"?token"
+_QUIETLY = frozenset((b"x-authentication", QUERY))
+
 # Visible ASCII but the comma, which joins two headers into one.
 FIT = bytes(set(range(0x21, 0x7F)) - {0x2C})
 
@@ -58,7 +64,7 @@ class Question(NamedTuple):
     """One use of one token: *address* 16 bytes or empty, *agent* a digest.
 
     *private* when the address is the peer's own: then no header names it, and no shared cache can
-    tell one client's answer from another's.
+    tell one client's answer from another's. *trace* is what the use leaves behind when it passes.
     """
 
     token: bytes
@@ -66,6 +72,7 @@ class Question(NamedTuple):
     agent: bytes
     write: bool
     private: bool
+    trace: Trace = Trace.WHOLE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,9 +138,9 @@ class Questions:
         ):
             # Nearly every request: a credential can stand in one place only.
             value = fields.get(b"authorization")
-            token = None if value is None else _authorization(value)
+            token, trace = None if value is None else _authorization(value), Trace.WHOLE
         else:
-            tokens = self._tokens(headers, query)
+            tokens, trace = self._tokens(headers, query)
             if len(tokens) > 1:
                 return Missing.AMBIGUOUS
             token = tokens.pop() if tokens else None
@@ -147,15 +154,22 @@ class Questions:
         if trusted:
             address = self._client(headers, address)
         agent = agent_digest(fields.get(b"user-agent", b""))
-        return Question(token, address, agent, method not in READS, not trusted)
+        return Question(token, address, agent, method not in READS, not trusted, trace)
 
-    def _tokens(self, headers: Iterable[Header], query: bytes) -> set[bytes]:
-        """Every different credential of a request, fit to be a token or not."""
+    def _tokens(self, headers: Iterable[Header], query: bytes) -> tuple[set[bytes], Trace]:
+        """Every different credential of a request, fit to be a token or not, and what is left."""
         readers = self._readers
-        found = [readers[name](value) for name, value in headers if name in readers]
+        found = [(name, readers[name](value)) for name, value in headers if name in readers]
         if self.asking.query:
-            found += _from_query(query)
-        return {text for text in found if text is not None}
+            found += [(QUERY, text) for text in _from_query(query)]
+        texts, trace = set(), Trace.WHOLE
+        for place, text in found:
+            if text is None:
+                continue
+            if place in _QUIETLY and text.endswith(NO_KEEPALIVE):
+                text, trace = text[: -len(NO_KEEPALIVE)], Trace.NONE
+            texts.add(text)
+        return texts, trace
 
     def _is_preflight(self, fields: Mapping[bytes, bytes]) -> bool:
         """Whether an OPTIONS is a browser's question (Fetch §3.2.2), which has no credentials."""

@@ -41,13 +41,13 @@ class Access:
         return asked(self.questions, mount, scope)
 
     async def verdict(self, question: Question, trace: Trace) -> Verdict:
-        """What the gate would say; one that passes leaves *trace*. StoreDown."""
+        """What the gate would say; one that passes leaves *trace* at most. StoreDown."""
         return await self._tokens.verify(
             question.token,
             address=question.address,
             agent=question.agent,
             write=question.write,
-            trace=trace,
+            trace=trace if question.trace is Trace.WHOLE else question.trace,
         )
 
     async def refusal(self, verdict: Verdict) -> Answer | None:

@@ -144,6 +144,7 @@ def twins(request: pytest.FixtureRequest, server: Server) -> Iterator[Twins]:
 
 # -- requests ------------------------------------------------------------------------------------
 
+QUIETLY = b"|no_keepalive"
 SPACES = st.sampled_from(["", "", "", " ", "\t", "  "]).map(str.encode)
 BYTES = st.binary(max_size=12).map(lambda raw: raw.translate(None, b"\r\n\0"))
 METHODS = st.sampled_from(
@@ -192,7 +193,9 @@ def credential(draw, tokens: st.SearchStrategy[bytes]) -> bytes:
     schemes = [b"Token ", b"Bearer ", b"tOKEN ", b"Token", b"Basic ", b"Token  ", b"", b"token="]
     scheme, text = draw(st.sampled_from(schemes)), draw(tokens | BYTES)
     tail = draw(
-        st.sampled_from([b""] * 6 + [b" ", b"\t", b",", b", Token x", b"; token=y", b"\xff"])
+        st.sampled_from(
+            [b""] * 6 + [b" ", b"\t", b",", b", Token x", b"; token=y", b"\xff", QUIETLY, QUIETLY]
+        )
     )
     spelled = draw(st.sampled_from([name, name.upper(), name.title()]))
     return spelled + b":" + draw(SPACES) + scheme + text + tail + draw(SPACES) + b"\r\n"
@@ -232,6 +235,7 @@ def requests(draw, tokens: st.SearchStrategy[bytes]) -> bytes:
     query = draw(st.sampled_from([b""] * 6 + [b"?", b"?a=b&token=", b"?token=", b"#", b"??"]))
     if query.endswith(b"="):
         query += draw(tokens | among("%00", "a%20b", "%ff", "&token=x", ""))
+        query += draw(st.sampled_from([b"", b"", QUIETLY, b"%7Cno_keepalive"]))
     creds = draw(st.lists(credential(tokens), min_size=0, max_size=2))
     others = draw(st.lists(OTHERS, max_size=4)) + draw(st.lists(USUAL, max_size=1))
     headers = b"".join(draw(st.permutations(creds + others)))
@@ -275,6 +279,7 @@ PLAIN = [
     b"POST /authz/forward HTTP/1.1\r\nHost: a:80\r\nX-Forwarded-For: 1.2.3.4\r\n"
     b"X-Forwarded-Method: GET\r\nConnection: keep-alive\r\nAuthorization: bearer <03>\r\n\r\n",
     b"GET /authz/ext/a?b=c HTTP/1.1\r\nhost: a\r\nX-Authentication:<01>\r\nAccept: */*\r\n\r\n",
+    b"GET /authz/ext/ HTTP/1.1\r\nHost: a\r\nX-Authentication: <00>|no_keepalive\r\n\r\n",
     b"GET /authz/ext HTTP/1.1\r\nHost:\r\nCookie: a=b; token=<02>\r\nX-Forwarded-For:\r\n\r\n",
     b"OPTIONS /authz/ext/ HTTP/1.1\r\nHost: a\r\nOrigin: http://a\r\n"
     b"Access-Control-Request-Method: PUT\r\n\r\n",

@@ -30,6 +30,7 @@ from tests.contract.test_gates_agree import (
     MOUNTS,
     NEAR,
     ODD,
+    QUIETLY,
     SETTINGS,
     same,
 )
@@ -100,9 +101,10 @@ class Streams:
     def _request(self) -> bytes:
         chance = self._random
         path = chance.choice(MOUNTS if chance.random() < 0.9 else NEAR).encode()
-        path += chance.choice((b"",) * 8 + (b"?a=b", b"?token=" + self._token(), b"x/y"))
+        asked = b"?token=" + self._token() + chance.choice((b"", b"%7Cno_keepalive", QUIETLY))
+        path += chance.choice((b"",) * 8 + (b"?a=b", asked, b"x/y"))
         version = chance.choice((b"1.1",) * 12 + (b"1.0", b"1.2"))
-        text = self._token()
+        text = self._token() + chance.choice((b"",) * 12 + (QUIETLY,))
         lines = [b"Host: a", chance.choice(SCHEMES) + text]
         lines += [chance.choice(LINES) for _ in range(chance.choice((0, 1, 1, 2, 3)))]
         if chance.random() < 0.15:  # a second credential, the same or another

@@ -23,6 +23,7 @@ from service.gate.question import (
     Questions,
     mount_of,
 )
+from service.model import Trace
 
 PROXY = pack("10.0.0.1")
 STRANGER = pack("203.0.113.9")
@@ -142,6 +143,31 @@ def test_a_cookie_that_names_two_tokens_names_none() -> None:
 
     assert Missing.MALFORMED == token_of(two, asking=OPEN)
     assert Missing.AMBIGUOUS == token_of(two, (b"x-auth-token", TOKEN), asking=OPEN)
+
+
+QUIET = TOKEN + b"|no_keepalive"
+
+
+def test_a_suffix_says_that_it_is_no_use() -> None:
+    """As Puppet's tools write it: in its own header and in the query, encoded or not."""
+    for found in (
+        ask((b"x-authentication", QUIET)),
+        ask(asking=OPEN, query=b"token=" + QUIET),
+        ask(asking=OPEN, query=b"token=" + TOKEN + b"%7Cno_keepalive"),
+        ask((b"x-authentication", QUIET), (b"authorization", b"Token " + TOKEN)),
+    ):
+        assert isinstance(found, Question)
+        assert (TOKEN, Trace.NONE) == (found.token, found.trace)
+
+
+def test_elsewhere_the_suffix_belongs_to_the_token() -> None:
+    """So it is one that nobody has; and nothing but it is no token."""
+    for header in ((b"x-auth-token", QUIET), (b"authorization", b"Bearer " + QUIET)):
+        found = ask(header)
+        assert isinstance(found, Question)
+        assert (QUIET, Trace.WHOLE) == (found.token, found.trace)
+    assert Missing.MALFORMED == token_of((b"x-authentication", b"|no_keepalive"))
+    assert QUIET == token_of((b"x-authentication", QUIET + b"|no_keepalive"))
 
 
 def test_query_and_header_that_disagree_are_refused() -> None:

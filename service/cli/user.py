@@ -12,6 +12,7 @@ from service.cli.options import Text, json_wanted, named_file
 from service.cli.session import operate, shared
 from service.cli.shown import print_facts, print_json, print_table, utc
 from service.core.permissions import PERMISSIONS
+from service.dialects.puppet.shape import sid
 from service.house import House
 from service.model import User
 
@@ -87,6 +88,8 @@ def list_users(*, path: str | None, as_json: bool) -> None:
 def show(name: str, *, path: str | None, as_json: bool) -> None:
     """Print what is known of the user NAME.
 
+    puppet_id is the id by which Puppet's API knows the user.
+
     \b
     Example:
       tokenhouse user show alice
@@ -96,7 +99,8 @@ def show(name: str, *, path: str | None, as_json: bool) -> None:
         found = await house.users.get(name)
         tokens = await house.tokens.of_owner(found.name)
         live = sum(1 for each in tokens if each.state == "live")
-        return {**record(found), "live_tokens": live}
+        puppet_id = sid(found, await house.tokens.born())
+        return {**record(found), "puppet_id": puppet_id, "live_tokens": live}
 
     (print_json if as_json else print_facts)(operate(shared(path), look))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 
 from service.core.feed import Revocation
 from service.core.passwords import MAX_PASSWORD, Passwords
@@ -54,6 +54,15 @@ class Users:
         for start in range(0, total, PAGE):
             found += await self.owners.page(start, PAGE)
         return found
+
+    async def pages(self) -> AsyncIterator[list[User]]:
+        """Every user by numeric id, some at a time; whoever is there all the while is met once."""
+        last = 0
+        while True:
+            found, last = await self.owners.after(last, PAGE)
+            yield found
+            if not last:
+                return
 
     async def names(self) -> list[str]:
         """The name of every user, by numeric id."""

@@ -118,6 +118,14 @@ class Owners:
         names = [name.decode() for name in (await self.client.run(step))[0]]
         return [user for user in await self.get_all(names) if user is not None]
 
+    async def after(self, number: int, size: int) -> tuple[list[User], int]:
+        """At most *size* users with higher ids, and the last id looked at; 0 behind the last."""
+        step = (b"ZRANGEBYSCORE", self.keys.users, f"({number}", b"+inf", b"WITHSCORES")
+        listed = (await self.client.run((*step, b"LIMIT", 0, size)))[0]
+        users = await self.get_all([name.decode() for name in listed[::2]])
+        last = int(listed[-1]) if len(listed) == 2 * size else 0
+        return [user for user in users if user is not None], last
+
     async def by_id(self, number: int) -> User | None:
         """The user with numeric id *number*."""
         step = (b"ZRANGEBYSCORE", self.keys.users, number, number, b"LIMIT", 0, 1)

@@ -85,7 +85,7 @@ class Streams:
     """Streams of bytes, from quite usual to quite broken, in pieces."""
 
     def __init__(self, seed: int, tokens: list[bytes]) -> None:
-        self._random = random.Random(seed)
+        self._random, self._other = random.Random(seed), random.Random(seed)
         self._tokens = tokens
 
     def make(self) -> list[bytes]:
@@ -101,10 +101,11 @@ class Streams:
     def _request(self) -> bytes:
         chance = self._random
         path = chance.choice(MOUNTS if chance.random() < 0.9 else NEAR).encode()
-        asked = b"?token=" + self._token() + chance.choice((b"", b"%7Cno_keepalive", QUIETLY))
+        suffix = self._other.choice((b"", b"%7Cno_keepalive", QUIETLY))
+        asked = b"?token=" + self._token() + suffix
         path += chance.choice((b"",) * 8 + (b"?a=b", asked, b"x/y"))
         version = chance.choice((b"1.1",) * 12 + (b"1.0", b"1.2"))
-        text = self._token() + chance.choice((b"",) * 12 + (QUIETLY,))
+        text = self._token() + self._other.choice((b"",) * 12 + (QUIETLY,))
         lines = [b"Host: a", chance.choice(SCHEMES) + text]
         lines += [chance.choice(LINES) for _ in range(chance.choice((0, 1, 1, 2, 3)))]
         if chance.random() < 0.15:  # a second credential, the same or another

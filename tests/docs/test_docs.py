@@ -12,12 +12,12 @@ import ssl
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
-from tests.certs import Authority
 from tests.e2e.conftest import prepare
 from tests.nodes import ROOT, Node, environment
 from tests.secure import SecureNode
@@ -194,40 +194,36 @@ def test_the_commands_of_the_tls_page(redis_server: Server | Memory, tools: str)
     assert "ok   server.ssl_keyfile: is closed to other users" in found.stdout
 
 
-@pytest.fixture
-def certificates(tmp_path: Path) -> Authority:
-    """What ``make certs`` makes, for one test."""
-    authority = Authority(tmp_path / "certs")
-    authority.server()
-    authority.client()
-    return authority
-
-
 def test_the_commands_of_the_puppet_page(
-    redis_server: Server | Memory, tools: str, tmp_path: Path, certificates: Authority
+    redis_server: Server | Memory, tools: str, tmp_path: Path
 ) -> None:
-    """On port 4433, unless it is taken; ``puppet`` there says where the CA is."""
+    """As typed in an empty shell, but for the ports; the node runs on 4433 unless it is taken."""
     page = (ROOT / "docs/puppet.md").read_text("utf-8")
-    puppet = tmp_path / "puppet"
-    puppet.write_text(f'#!/bin/sh\n[ "$*" = "config print cacert" ] && echo {certificates.file}\n')
-    puppet.chmod(0o755)
-    settings = re.search(r"^```toml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
-    serve = re.search(r"^\$ tokenhouse serve --config puppet.toml (.*)$", page, re.MULTILINE)
-    assert settings
+    (prepared, _), *steps = SHOWN.findall(page)
+    serve = re.search(r"^\$ tokenhouse serve --port (\d+) (.*)$", page, re.MULTILINE)
     assert serve
-    (tmp_path / "puppet.toml").write_text(settings[1])
-    words = serve[1].replace("build/certs", str(certificates.folder)).split()
-    words[1] = str(words[1] if is_free(int(words[1])) else free_port())
-    prepare(redis_server.url)
-    trust = certificates.trusted()
+    # Certificates of its own: another test may be making those of the repository.
+    (tmp_path / "Makefile").write_text(f"certs:\n\t{sys.executable} -m tests.certs build/certs\n")
+    prepared = prepared.replace("redis://127.0.0.1:6379/0", redis_server.url)
+    env = {k: v for k, v in os.environ.items() if not k.startswith("TOKENHOUSE_")}
+    env |= {"PATH": tools, "PYTHONPATH": str(ROOT)}
+    done = shell(f"cd {tmp_path}\n{prepared}", env)
+    assert 0 == done.returncode, done.stderr
+    settings = tomllib.loads((tmp_path / "puppet.toml").read_text("utf-8"))
+    words = serve[2].replace("build/certs", str(tmp_path / "build/certs")).split()
     node = SecureNode(
-        redis_server.url, trust, None, "--config", str(tmp_path / "puppet.toml"), *words
+        settings["store"]["url"],
+        ssl.create_default_context(cafile=str(tmp_path / "build/certs/ca.pem")),
+        {
+            "TOKENHOUSE_CONFIG": str(tmp_path / "puppet.toml"),
+            "TOKENHOUSE_SECRET__KEYS": settings["secret"]["keys"][0],
+        },
+        *("--port", serve[1] if is_free(int(serve[1])) else str(free_port())),
+        *words,
     )
-    steps = SHOWN.findall(page)
     script = "\n".join(f"{commands}echo '{NEXT}'" for commands, _ in steps)
     script = script.replace("localhost:4433", f"localhost:{node.port}")
-    script = script.replace("build/certs", str(certificates.folder))
-    done = shell(script, {**environment(redis_server.url), "PATH": tools})
+    done = shell(f"cd {tmp_path}\n{script}", env)
     node.stop()
 
     assert 0 == done.returncode, done.stderr

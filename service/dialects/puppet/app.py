@@ -29,6 +29,7 @@ REVOKE = View(name="revoke tokens", handlers={"DELETE": revoking.many})
 REVOKE_ONE = View(name="revoke a token", handlers={"DELETE": revoking.one})
 CURRENT = View(name="current user", handlers=reading(users.current))
 PASSWORD = View(name="password", handlers={"PUT": users.password})
+EVERYBODY = View(name="users", handlers=reading(users.every))
 USER = View(name="user", handlers=reading(users.one))
 THEIRS = View(name="tokens of a user", handlers=reading(listing.get))
 REVOKE_USER = View(name="revoke a user", handlers={"POST": users.revoke})
@@ -40,6 +41,7 @@ PATHS: Mapping[str, View] = {
     "v1/tokens": TOKENS,
     "v2/auth/token/authenticate": CHECK,
     "v2/tokens": REVOKE,
+    "v1/users": EVERYBODY,
     "v1/users/current": CURRENT,
     "v1/users/current/password": PASSWORD,
     "v1/command/users/revoke": REVOKE_USER,

@@ -62,6 +62,9 @@ def _paths() -> Mapping[str, Json]:
         "v2/auth/token/authenticate": {"post": _check()},
         "v2/tokens": {"delete": _revoke()},
         "v2/tokens/{token}": {"delete": _revoke_one()},
+        "v1/users": _get(
+            "Users", "PuppetUsers", api.query("id", "Ids, with commas between them."), others=True
+        ),
         "v1/users/current": _get("Who is asking", "PuppetUser"),
         "v1/users/current/password": {"put": _password()},
         "v1/users/{sid}": _get("A user", "PuppetUser", SID, others=True),
@@ -183,6 +186,7 @@ def _schemas() -> dict[str, Json]:
             {"current_password": api.TEXT, "password": api.short(1024, users.SHORTEST)}
         ),
         "PuppetUser": api.record(_user()),
+        "PuppetUsers": api.many(api.ref("PuppetUser")),
         "PuppetSubject": api.record(
             {
                 **_user(),

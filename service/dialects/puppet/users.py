@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from uuid import UUID
 
 from service.core.users import BadPassword
 from service.dialects.puppet import shape, texts
 from service.dialects.puppet.fields import Key, Schema, conform, string
 from service.dialects.puppet.login import failed
-from service.dialects.puppet.people import named, nobody
+from service.dialects.puppet.people import by_id, named, nobody
 from service.dialects.puppet.refusal import Refused, denied
+from service.dialects.puppet.reply import Pages
 from service.dialects.puppet.view import CERTIFIED, Call
 from service.errors import BadCredentials, NoSuchUser, TokenhouseError
 from service.model import User
@@ -46,6 +48,29 @@ async def current(call: Call) -> Reply:
 async def one(call: Call) -> Reply:
     """``GET /v1/users/<sid>``. Refused."""
     return await _shown(call, await named(call, call.argument))
+
+
+async def every(call: Call) -> Reply:
+    """``GET /v1/users``: all, or those whose ids ``?id=`` names with commas between. Refused."""
+    if not call.me.superuser:
+        raise denied()
+    born = await call.service.tokens.born()
+    wanted = call.request.query_params.getlist("id")
+    if wanted:
+        found = [await by_id(call, name) for name in _ids(",".join(wanted))]
+        return Reply(200, [shape.user(user, born) for user in found if user is not None])
+    pages = call.service.users.pages()
+    rest = ([shape.user(user, born) for user in page] async for page in pages)
+    first = await anext(rest)  # an outage is told while it can be
+    return Reply(200, Pages([shape.user(CERTIFIED, born), *first], rest))
+
+
+def _ids(text: str) -> list[UUID]:
+    """The ids in *text*, each once. Refused."""
+    found = [shape.uuid_of(part.strip()) for part in text.split(",") if part.strip()]
+    if None in found:
+        raise Refused(400, texts.INVALID_FILTER, texts.BAD_FILTER)
+    return [name for name in dict.fromkeys(found) if name is not None]
 
 
 async def _shown(call: Call, user: User) -> Reply:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from types import SimpleNamespace
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -184,9 +185,11 @@ def test_show_counts_live_tokens_and_hides_the_hash(run: Any) -> None:
         "email": "",
         "permissions": [],
         "created": facts["created"],
+        "puppet_id": facts["puppet_id"],
         "live_tokens": 1,
     } == facts
     assert re.search(r"^live tokens: +1$", text, re.MULTILINE)
+    assert re.search(rf"^puppet id: +{UUID(facts['puppet_id'])}$", text, re.MULTILINE)
     assert not HASH.search(text + str(facts))
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from service.core.ids import for_users, to_uuid
+from service.core.users import PAGE
 from service.dialects.puppet import texts
 from service.errors import NoSuchUser, StoreDown
 from tests.unit.dialects.puppet.maker import (
@@ -42,6 +43,83 @@ async def test_who_is_asking(house: Puppet, bob: Any):
     } == body
     assert body == (await bob.get(f"{USERS}/{body['id']}")).json()
     assert body == (await bob.get(f"{USERS}/{body['id'].upper()}")).json()
+
+
+async def test_a_list_has_everybody_once(house: Puppet, alice: Any):
+    """``api_user`` first, whatever fits a page; a directory entry without a record is passed."""
+    names = [f"user{n:03d}" for n in range(PAGE)]
+    for name in names:
+        await house.house.users.owners.create(name, {"password": ""})
+    await house.house.users.delete("carol")
+    await house.house.users.owners.client.run(
+        (b"ZADD", house.house.users.owners.keys.users, 1_000_000, "ghost")
+    )
+
+    answer = await alice.get(USERS)
+
+    assert "application/json; charset=utf-8" == answer.headers["content-type"]
+    told = answer.json()
+    assert ["api_user", "alice", "bob", *names] == [user["login"] for user in told]
+    assert told[2] == (await alice.get(f"{USERS}/{await house.sid()}")).json()
+    assert (200, b"") == ((head := await alice.head(USERS)).status_code, head.content)
+
+
+async def test_some_users_are_found_by_their_ids(house: Puppet, alice: Any):
+    """In the order of the filter, however it is written."""
+    bob, carol = await house.sid(), await house.sid("carol")
+    for query in (f"?id={carol},{NOBODYS},,%20{bob},{bob}", f"?id={carol}&id={bob}"):
+        found = (await alice.get(USERS + query)).json()
+
+        assert [carol, bob] == [user["id"] for user in found]
+    assert [] == (await alice.get(f"{USERS}?id=")).json()
+    assert (400, "invalid-id-filter") == refused(await alice.get(f"{USERS}?id={bob},x"))
+
+
+async def test_a_list_is_for_superusers_and_certificates(house: Puppet, anybody: Any, bob: Any):
+    """Others learn nobody's id but their own, by the filter neither."""
+    assert (401, texts.UNAUTHENTICATED) == refused(await anybody.get(USERS))
+    for query in ("", f"?id={await house.sid()}"):
+        assert (403, texts.DENIED) == refused(await bob.get(USERS + query))
+    allowed = {"puppet": {"cert_allowlist": [CONSOLE]}}
+    async with puppet(dialects=allowed) as other, other.client(cert=f"CN={CONSOLE}") as console:
+        logins = [user["login"] for user in (await console.get(USERS)).json()]
+
+    assert ["api_user", "alice", "bob", "carol"] == logins
+
+
+async def test_a_list_that_breaks_off_has_no_end(
+    house: Puppet, alice: Any, monkeypatch: pytest.MonkeyPatch
+):
+    """An outage before the first page is a 503, and later one is no whole list."""
+    for n in range(PAGE):
+        await house.house.users.owners.create(f"user{n:03d}", {"password": ""})
+    after, sent = house.house.users.owners.after, list[dict[str, Any]]()
+
+    async def fail(number: int, size: int) -> Any:
+        if number >= broken_from:
+            raise StoreDown("test")
+        return await after(number, size)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    monkeypatch.setattr(house.house.users.owners, "after", fail)
+    broken_from = 0
+    assert (503, texts.SERVER) == refused(await alice.get(USERS))
+    broken_from = 1
+    scope = alice.build_request("GET", USERS)
+    headers = [(k.lower(), v) for k, v in scope.headers.raw]
+    asked = {
+        "type": "http",
+        "method": "GET",
+        "path": USERS,
+        "query_string": b"",
+        "headers": headers,
+    }
+    await house.app({**asked, "client": ("192.0.2.1", 1)}, None, send)  # type: ignore[arg-type]
+
+    assert [200, True] == [sent[0]["status"], sent[-1]["more_body"]]
+    assert not sent[-1]["body"].endswith(b"]")
 
 
 async def test_a_user_has_a_name_and_an_address(house: Puppet, alice: Any):

@@ -56,6 +56,16 @@ class Change:
             token.networks if isinstance(self.networks, Unset) else self.networks,
         )
 
+    def takes_away(self, token: Token) -> bool:
+        """Whether *token*, as it was, may less after the change."""
+        limits = None if isinstance(self.networks, Unset) else self.networks
+        return (
+            (token.write and self.write is False)
+            or (token.enabled and self.enabled is False)
+            or (bool(limits) and limits != token.networks)
+            or (bool(self.end_ms) and not 0 < token.expires_ms <= (self.end_ms or 0))
+        )
+
 
 class Amending:
     """Makes changes."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections import deque
 from dataclasses import dataclass
 
@@ -17,6 +18,8 @@ MAX_WAIT_S = 5.0
 QUEUED = 10_000
 """Revocations that wait for the store; of more only ``[gate] staleness`` bounds what is kept."""
 
+_NAME = re.compile(r"[0-9]{1,19}-[0-9]{1,19}", re.ASCII)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revocation:
@@ -24,7 +27,7 @@ class Revocation:
 
     One token: *token_id* and perhaps *label*. All tokens of *owner* so far: *mark*, the highest
     counter among them (0 for whoever is gone or disabled, whatever the token). *reason* is
-    ``revoked``, ``disabled`` or ``deleted``.
+    ``revoked``, ``disabled``, ``deleted``, or ``changed`` for a token that may less than before.
     """
 
     owner: str
@@ -111,13 +114,13 @@ class Announcer:
         he may have missed some. StoreDown.
 
         Who comes with an entry that was forgotten, or that never was here, as after a restore, is
-        told everything that there is.
+        told everything that there is; so is who comes with what is no entry's name.
         """
         oldest, newest = await self.feed.ends()
         if not last:
             return newest, False
-        missed = not _order(oldest) <= _order(last) <= _order(newest)
-        return (START, True) if missed else (last, False)
+        known = _NAME.fullmatch(last) and _order(oldest) <= _order(last) <= _order(newest)
+        return (last, False) if known else (START, True)
 
     async def settle(self) -> None:
         """Give what waits one more chance, and let go of it."""

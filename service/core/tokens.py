@@ -134,6 +134,8 @@ class Tokens:
         *exact* is for whoever means the token as he has read it: TokenChanged when it is another.
         """
         await self._amending.amend(token, change, exact=exact)
+        if change.takes_away(token):
+            await self._announce(token.owner, token.token_id, token.label, reason="changed")
 
     # -- revoke ------------------------------------------------------------------------------
 
@@ -162,19 +164,15 @@ class Tokens:
 
     async def _kill(self, shard: bytes, digest: bytes, seen: bytes = b"") -> Word:
         killed = await self.store.revoke(shard, digest, seen)
-        if killed.word not in (
-            Word.UNKNOWN,
-            Word.AGAIN,
-        ):  # of one that is dead already, whoever killed it died
-            await self.tell(
-                Revocation(
-                    owner=killed.owner,
-                    reason="revoked",
-                    token_id=killed.token_id,
-                    label=killed.label,
-                )
-            )
+        # Of one that is dead already: whoever killed it died.
+        if killed.word not in (Word.UNKNOWN, Word.AGAIN):
+            await self._announce(killed.owner, killed.token_id, killed.label)
         return killed.word
+
+    async def _announce(
+        self, owner: str, number: int, label: str, *, reason: str = "revoked"
+    ) -> None:
+        await self.tell(Revocation(owner=owner, reason=reason, token_id=number, label=label))
 
     async def tell(self, revocation: Revocation) -> None:
         """Announce what was revoked, where somebody announces."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import AsyncIterator, Callable
 
 import orjson
@@ -16,6 +15,7 @@ from service.gate.answer import Answer
 from service.gate.question import EXT, Missing, Question
 from service.model import Trace
 from service.ops.access import Access, bare
+from service.store.feed import START
 
 PATH = "/events"
 LOOK_S = 0.25
@@ -25,7 +25,6 @@ CALM_S = 15.0
 """After so long without an event a comment is sent; as often, who listens is looked at again."""
 RETRY_MS = 1000
 
-_LAST = re.compile(r"[0-9]{1,19}-[0-9]{1,19}", re.ASCII)
 _HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
 
 
@@ -34,7 +33,8 @@ class Events:
 
     Each event has the id of its entry, the name ``revoked`` and JSON: ``owner``, ``reason``,
     ``id``, ``label``, ``mark`` (``Revocation``). The first one is ``start``, or ``reset`` for
-    whoever came with a ``Last-Event-ID`` that is not known any more: he may have missed some.
+    whoever came with a ``Last-Event-ID`` that is not known any more: he may have missed some. Who
+    reads too slowly, or listens while the store is restored, gets ``reset`` at any time.
     401, 403 and 503 are the gate's; 404 without a feed.
     """
 
@@ -59,7 +59,7 @@ class Events:
             refusal = await self._refusal(question)
             if refusal is not None:
                 return bare(refusal)
-            begin, missed = await self._announcer.where(last if _LAST.fullmatch(last) else "")
+            begin, missed = await self._announcer.where(last)
         except StoreDown as error:
             return bare(self._access.answers.unavailable(error.retry_after_s))
         stream = self._stream(question, begin, missed=missed)
@@ -82,8 +82,14 @@ class Events:
                         return
                     looked_at = loop.time()
                 found = await self._announcer.after(last, PART)
+                # Behind the look: what was forgotten since is in it, or its reader has missed it.
+                missed = last != START and (await self._announcer.where(last))[1]
             except StoreDown:
-                found = []
+                found, missed = [], False
+            if missed:
+                last = START
+                yield _event(last, "reset", b"{}")
+                continue
             if found:
                 yield b"".join(_event(name, "revoked", _json(each)) for name, each in found)
                 last, calm_since = found[-1][0], loop.time()

@@ -24,7 +24,7 @@ from service.model import token_id
 from service.store.keys import shard_of
 from tests.e2e.conftest import PASSWORD, Pair
 from tests.nodes import ROOT, Node, environment, tokenhouse
-from tests.servers import Server
+from tests.servers import Server, wait_until
 
 CONSUMER = re.search(
     r"^```python\n(.*?)^```", (ROOT / "docs/feed.md").read_text("utf-8"), re.MULTILINE | re.DOTALL
@@ -131,17 +131,17 @@ def test_who_may_not_listen_is_told_by_the_gates_words(pair: Pair) -> None:
     assert {b""} == {answer.content for answer in answers}
 
 
-@pytest.mark.parametrize("last", ["1-1", "9999999999999-0", "0-0"])
+@pytest.mark.parametrize("last", ["1-1", "9999999999999-0", "0-0", "no id", "1-", "1-1x"])
 def test_who_may_have_missed_something_is_told_to_forget_everything(
     pair: Pair, token: str, last: str
 ) -> None:
-    """And then all that is known; what is no id at all is a beginning."""
+    """And then all that is known."""
     other = issue(pair, "dora")
     assert (
         0 == tokenhouse("token", "revoke", "--stdin", store=pair.server.url, stdin=other).returncode
     )
     listener = Listener(pair.a.url, token, last)
-    begun = Listener(pair.a.url, token, "no id")
+    begun = Listener(pair.a.url, token)
     try:
         assert "event: reset" == listener.wait("event: ")
         listener.wait('"owner":"dora"')
@@ -199,7 +199,11 @@ class Consumer:
     def seen(self) -> set[int]:
         """The numbers of the tokens that it was told of."""
         text = self._out.read_text() if self._out.exists() else ""
-        return {int(line) for line in text.split("\n")[:-1] if line.isdigit()}
+        return {int(line[3:]) for line in text.split("\n")[:-1] if line.startswith("id ")}
+
+    def wait(self, line: str) -> None:
+        """Until it has said *line*."""
+        wait_until(lambda: self._out.exists() and f"{line}\n" in self._out.read_text(), line)
 
 
 async def issue_all(url: str) -> list[str]:
@@ -229,6 +233,22 @@ async def revoke_all(url: str, texts: list[str], pauses: dict[int, threading.Eve
                 pauses[start].set()
     finally:
         await house.aclose()
+
+
+def test_the_consumer_of_the_page_drops_owners_and_everything(
+    pair: Pair, token: str, tmp_path: Path
+) -> None:
+    """Not only single tokens."""
+    (tmp_path / "last").write_text("1-1")
+    consumer = Consumer(tmp_path, pair.b.url, token)
+    consumer.start()
+    try:
+        consumer.wait("everything")
+        issue(pair, "dora")
+        tokenhouse("token", "revoke", "--user", "dora", store=pair.server.url)
+        consumer.wait("owner dora")
+    finally:
+        consumer.kill()
 
 
 def test_a_consumer_that_is_killed_and_started_again_has_seen_them_all(

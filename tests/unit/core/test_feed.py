@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from ipaddress import ip_network
+from typing import Any
 
 import pytest
 
+from service.core.amending import Change
 from service.core.feed import Announcer, Revocation
 from service.store.feed import START, Feed
-from tests.makers import Rig
+from tests.makers import NETBOX, Rig, wish
 from tests.servers import Memory, Server
 
+END_MS = 4_102_444_800_000  # the year 2100
 SHORT_MS = 500
 """What the store may take where a test waits until it has taken too long."""
 
@@ -68,7 +73,51 @@ async def test_who_comes_with_what_is_not_known_may_have_missed_something(rig: R
     assert len(kept) < 300
     assert some(1, 301) == [kept[-1][1]]
     assert (START, True) == await it.where(early)
-    assert (START, True) == await it.where("99999999999999-0")
+    for unknown in ("99999999999999-0", "no id", "1", "1-", "-1", "٣-٣"):
+        assert (START, True) == await it.where(unknown)
+
+
+HERE, THERE = (ip_network(text) for text in ("192.0.2.0/24", "198.51.100.0/24"))
+
+
+@pytest.mark.parametrize(
+    ("change", "tells"),
+    [
+        ({"write": False}, True),
+        ({"enabled": False}, True),
+        ({"networks": (THERE,)}, True),
+        ({"end_ms": 1}, True),
+        ({"end_ms": END_MS - 1}, True),
+        ({"end_ms": END_MS}, False),
+        ({"end_ms": END_MS + 1}, False),
+        ({"end_ms": 0}, False),
+        ({"write": True, "enabled": True, "networks": ()}, False),
+        ({"networks": None}, False),
+        ({"networks": (HERE,), "description": "x"}, False),
+    ],
+    ids=str,
+)
+async def test_a_token_that_may_less_than_before_is_told(
+    rig: Rig, change: dict[str, Any], tells: bool
+):
+    """Whoever kept what it might asks again; of all other changes nothing is said."""
+    await rig.users.add("alice", "right")
+    rig.tokens.announcer = it = announcer(rig)
+    made = await rig.tokens.issue(replace(wish("alice", NETBOX), end_ms=END_MS, networks=(HERE,)))
+    await rig.tokens.amend(await rig.tokens.get(made.token_id), Change(**change))
+    changed = Revocation(owner="alice", reason="changed", token_id=made.token_id)
+
+    assert ([changed] if tells else []) == await told(it)
+
+
+async def test_a_token_without_an_end_is_told_when_it_gets_one(rig: Rig):
+    """It ends sooner than never."""
+    await rig.users.add("alice", "right")
+    rig.tokens.announcer = it = announcer(rig)
+    made = await rig.tokens.issue(wish("alice", NETBOX))
+    await rig.tokens.amend(await rig.tokens.get(made.token_id), Change(end_ms=END_MS))
+
+    assert ["changed"] == [each.reason for each in await told(it)]
 
 
 async def test_without_a_feed_nothing_is_written(rig: Rig):

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import traceback
 
+from service.core.address import unpack
+from service.errors import BadCredentials, TokenhouseError
+
+LOGIN = logging.getLogger("tokenhouse.login")
 SHOWN = 150
 CAUSES = 10
 
@@ -11,6 +16,15 @@ CAUSES = 10
 def shown(text: str) -> str:
     """*text* on one line, cut at 150 characters, control and non-ASCII characters escaped."""
     return text[:SHOWN].encode("unicode_escape").decode("ascii")
+
+
+def login_failed(name: str, address: bytes, error: TokenhouseError) -> None:
+    """Write down that *name* could not log in from *address*, and in one word why.
+
+    Every API says it in these words: who bans addresses looks for them.
+    """
+    reason = "" if isinstance(error, BadCredentials) else f" ({type(error).__name__})"
+    LOGIN.warning("login failed for user %s from %s%s", shown(name), unpack(address), reason)
 
 
 def trace(error: BaseException) -> str:

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import base64
 import binascii
-import logging
 from dataclasses import replace
 
-from service.core.address import unpack
 from service.core.passwords import public_part
 from service.dialects.nautobot import texts
 from service.dialects.nautobot.view import Call
 from service.errors import BadCredentials, NoSuchUser, TokenhouseError
 from service.model import Word
 from service.wire.headers import joined
-from service.wire.log import shown
+from service.wire.log import login_failed
 from service.wire.rest.credential import token_of, words_of
 from service.wire.rest.refusal import Denied, Forbidden
-
-log = logging.getLogger("tokenhouse.login")
 
 READS = ("GET", "HEAD", "OPTIONS")
 
@@ -57,16 +53,12 @@ async def _by_token(call: Call, text: str) -> Call:
 
 
 async def _by_password(call: Call, name: str, password: str) -> Call:
-    guard_address = call.caller.guard_address
+    address = call.caller.guard_address
     try:
-        user = await call.service.logins.check(name, password, address=guard_address)
+        user = await call.service.logins.check(name, password, address=address)
     except TokenhouseError as error:
-        bad = isinstance(error, BadCredentials)
-        reason = "" if bad else f" ({type(error).__name__})"
-        log.warning(
-            "login failed for user %s from %s%s", shown(name), unpack(guard_address), reason
-        )
-        if bad:
+        login_failed(name, address, error)
+        if isinstance(error, BadCredentials):
             raise Denied(texts.BAD_BASIC) from None
         raise
     return replace(call, user=user, password=public_part(user.password))

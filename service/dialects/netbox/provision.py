@@ -14,7 +14,7 @@ from service.dialects.netbox.tokens import witnesses
 from service.dialects.netbox.view import Call, View, anybody, describe
 from service.errors import BadCredentials, TokenhouseError
 from service.model import Issued
-from service.wire.log import shown
+from service.wire.log import login_failed, shown
 from service.wire.reply import Reply
 from service.wire.rest.fields import Reader, Wrong, an_object, plain_text
 from service.wire.rest.refusal import Denied, Forbidden
@@ -66,9 +66,7 @@ async def _login(call: Call, name: str, password: str, want: Wanted) -> Issued:
             wish_of(call, name, want), password, address=address
         )
     except TokenhouseError as error:
-        reason = "" if isinstance(error, BadCredentials) else f" ({type(error).__name__})"
-        place = unpack(address)
-        log.warning("login failed for user %s from %s%s", shown(name), place, reason)
+        login_failed(name, address, error)
         if isinstance(error, BadCredentials):
             raise Denied(texts.BAD_LOGIN) from None
         raise

@@ -10,7 +10,7 @@ from service.core.address import pack
 from service.core.secret import agent_digest
 from service.dialects.oauth import texts
 from service.dialects.oauth.refusal import Turned
-from service.dialects.oauth.view import Call, View, form_of, sender_of
+from service.dialects.oauth.view import Call, Form, View, form_of, sender_of
 from service.model import Token, Trace, Verdict
 from service.wire.dialect import Service
 from service.wire.reply import Reply
@@ -29,24 +29,28 @@ async def introspect(call: Call) -> Reply:
     """
     sender = await sender_of(call)
     form = await form_of(call.request, call.service.config.server.max_body)
-    text = form["token"].encode()
-    verdict = await _look(call.service, text, form, Trace.NONE)
+    text = form.token.encode()
+    verdict = await _look(call.service, form, Trace.NONE)
     if verdict.allowed and sender.may_see(verdict.owner):
         if call.service.config.oauth.introspection_slides:
-            verdict = await _look(call.service, text, form, Trace.WHOLE)
+            verdict = await _look(call.service, form, Trace.WHOLE)
         token = await call.service.tokens.used(text, verdict) if verdict.allowed else None
         if token is not None:
             return Reply(200, _known(token, issuer(call.request, call.service)))
     return Reply(200, INACTIVE)
 
 
-async def _look(service: Service, text: bytes, form: dict[str, str], trace: Trace) -> Verdict:
-    said = form.get("client_ip", "")
-    address = pack(said)
-    if said and not address:
+async def _look(service: Service, form: Form, trace: Trace) -> Verdict:
+    address = pack(form.client_ip)
+    if form.client_ip and not address:
         raise Turned(400, texts.INVALID_REQUEST, texts.NO_ADDRESS)
-    agent = agent_digest(form.get("user_agent", "").encode("latin-1", "replace"))
-    return await service.tokens.verify(text, address=address, agent=agent, write=False, trace=trace)
+    return await service.tokens.verify(
+        form.token.encode(),
+        address=address,
+        agent=agent_digest(form.agent),
+        write=False,
+        trace=trace,
+    )
 
 
 def _known(token: Token, by: str) -> dict[str, Any]:
@@ -73,7 +77,7 @@ async def revoke(call: Call) -> Reply:
     """
     await sender_of(call)
     form = await form_of(call.request, call.service.config.server.max_body)
-    await call.service.tokens.revoke(form["token"].encode())
+    await call.service.tokens.revoke(form.token.encode())
     return Reply(200)
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import base64
 import binascii
-import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from urllib.parse import unquote_plus
+from urllib.parse import unquote_plus, unquote_to_bytes
 
 from starlette.requests import Request
 
@@ -20,12 +19,11 @@ from service.wire.body import media_type, parse_form, read
 from service.wire.caller import Caller
 from service.wire.dialect import Service
 from service.wire.headers import joined
-from service.wire.log import shown
+from service.wire.log import login_failed
 from service.wire.reply import Reply
 
-log = logging.getLogger("tokenhouse.oauth")
-
 SCHEMES = ("bearer", "token")
+AGENT = "user_agent"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +91,7 @@ async def _login(call: Call, name: str, password: str) -> User:
     try:
         return await call.service.logins.check(name, password, address=address)
     except TokenhouseError as error:
-        log.warning("login failed for user %s (%s)", shown(name), type(error).__name__)
+        login_failed(name, address, error)
         raise
 
 
@@ -109,18 +107,31 @@ async def _by_token(call: Call, text: bytes) -> Sender:
         raise Turned(401, texts.INVALID_TOKEN, texts.BAD_TOKEN) from None
 
 
-async def form_of(request: Request, limit: int) -> dict[str, str]:
-    """The parameters of the body; ``token`` is among them (RFC 7662 §2.1, RFC 7009 §2.1).
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What is asked about *token* (RFC 7662 §2.1, RFC 7009 §2.1).
 
-    Turned; BadBody.
+    *agent* is in the bytes that the client sent to whoever asks here, which need not be text.
     """
+
+    token: str = field(repr=False)
+    client_ip: str
+    agent: bytes
+
+
+async def form_of(request: Request, limit: int) -> Form:
+    """What the body asks. Turned; BadBody."""
     if media_type(request.headers.get("content-type", "")) != texts.FORM:
         raise Turned(415, texts.INVALID_REQUEST, texts.NOT_A_FORM)
     body = await read(request, limit)
-    form = parse_form(body)
-    names = [unquote_plus(pair.partition(b"=")[0].decode("latin-1")) for pair in body.split(b"&")]
+    pairs = [pair.partition(b"=") for pair in body.split(b"&")]
+    names = [unquote_plus(name.decode("latin-1")) for name, _, _ in pairs]
+    agents = [pair for pair, name in zip(pairs, names, strict=True) if name == AGENT]
+    form = parse_form(b"&".join(b"".join(pair) for pair in pairs if pair not in agents))
     if len(names) != len(set(names)):  # RFC 6749 §3.2
         raise Turned(400, texts.INVALID_REQUEST, texts.TWICE)
     if not form.get("token"):
         raise Turned(400, texts.INVALID_REQUEST, texts.NO_TOKEN)
-    return form
+    agent = agents[0][2] if agents else b""
+    plain = unquote_to_bytes(agent.replace(b"+", b" "))
+    return Form(form["token"], form.get("client_ip", ""), plain)

@@ -28,7 +28,7 @@ from service.errors import (
 )
 from service.model import Issued, Level, Policy, Word, canonical_name
 from service.wire.body import parse_json
-from service.wire.log import shown
+from service.wire.log import login_failed, shown
 from service.wire.reply import Reply
 
 log = logging.getLogger("tokenhouse.login")
@@ -115,10 +115,7 @@ def taken(label: str) -> Refused:
 
 async def failed(call: Call, name: str, error: TokenhouseError) -> None:
     """Write down that *name* could not log in; lock him out when that is how it is configured."""
-    bad = isinstance(error, BadCredentials)
-    reason = "" if bad else f" ({type(error).__name__})"
-    address = unpack(call.caller.guard_address)
-    log.warning("login failed for user %s from %s%s", shown(name), address, reason)
+    login_failed(name, call.caller.guard_address, error)
     revoking = call.service.config.login.puppet_lockout == "revoke"
     if isinstance(error, BadCredentials) and error.used_up and revoking:
         with suppress(NoSuchUser, BadName):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from service.dialects.tower import texts
-from service.dialects.tower.authtoken import note_failure
 from service.dialects.tower.credential import NamePassword, TokenText, credential_of
 from service.dialects.tower.refusal import Denied, Forbidden
 from service.dialects.tower.view import Call
 from service.errors import BadCredentials, NoSuchUser, TokenhouseError
 from service.model import User, Word
 from service.wire.headers import joined
+from service.wire.log import login_failed
 
 READS = ("GET", "HEAD", "OPTIONS")
 
@@ -50,9 +50,8 @@ async def _by_password(call: Call, credential: NamePassword) -> User:
         return await call.service.logins.check(
             credential.name, credential.password, address=call.caller.guard_address
         )
-    except BadCredentials as error:
-        note_failure(call, credential.name, error)
-        raise Denied(texts.BAD_BASIC) from None
     except TokenhouseError as error:
-        note_failure(call, credential.name, error)
+        login_failed(credential.name, call.caller.guard_address, error)
+        if isinstance(error, BadCredentials):
+            raise Denied(texts.BAD_BASIC) from None
         raise

@@ -15,12 +15,12 @@ from service.dialects.tower.refusal import reply_to
 from service.dialects.tower.reply import JSON
 from service.dialects.tower.shape import moment
 from service.dialects.tower.view import Call, View, describe
-from service.errors import BadCredentials, Refusal, TokenhouseError
+from service.errors import Refusal, TokenhouseError
 from service.model import Issued
 from service.wire.body import BadBody, media_type, parse_form, parse_json, read
 from service.wire.dialect import Service
 from service.wire.headers import joined
-from service.wire.log import shown
+from service.wire.log import login_failed, shown
 from service.wire.reply import Reply
 
 log = logging.getLogger("tokenhouse.login")
@@ -88,7 +88,7 @@ async def _login(call: Call, fields: Fields) -> Reply:
     try:
         issued = await service.logins.issue(wish, fields.password, address=caller.guard_address)
     except TokenhouseError as error:
-        note_failure(call, fields.username, error)
+        login_failed(fields.username, caller.guard_address, error)
         reply = reply_to(error)
         # What the fields can be blamed for is answered like any other fault of theirs.
         blamed = isinstance(error, Refusal) and texts.NON_FIELD in reply.body
@@ -114,13 +114,6 @@ async def delete(call: Call) -> Reply:
     if text is not None:
         await call.service.tokens.revoke(text)
     return Reply(204)
-
-
-def note_failure(call: Call, name: str, error: TokenhouseError) -> None:
-    """Write down that *name* could not log in, and in one word why."""
-    reason = "" if isinstance(error, BadCredentials) else f" ({type(error).__name__})"
-    address = unpack(call.caller.guard_address)
-    log.warning("login failed for user %s from %s%s", shown(name), address, reason)
 
 
 def timeout_of(service: Service) -> str:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+
 import pytest
 
-from service.wire.log import shown, trace
+from service.core.address import pack
+from service.errors import BadCredentials, TokenhouseError, TooManyAttempts
+from service.wire.log import login_failed, shown, trace
 
 
 @pytest.mark.parametrize(
@@ -19,6 +23,20 @@ from service.wire.log import shown, trace
 def test_client_text_cannot_forge_a_line(text: str, line: str):
     """Control characters and letters outside ASCII are escaped, and long text is cut."""
     assert line == shown(text)
+
+
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [(BadCredentials(), ""), (TooManyAttempts(5), " (TooManyAttempts)")],
+)
+def test_a_failed_login_is_told_in_one_way(
+    error: TokenhouseError, why: str, caplog: pytest.LogCaptureFixture
+):
+    """Who it was to be, from where, and why unless the password was wrong."""
+    login_failed("a\nb", pack("192.0.2.1"), error)
+
+    line = f"login failed for user a\\nb from 192.0.2.1{why}"
+    assert [("tokenhouse.login", logging.WARNING, line)] == caplog.record_tuples
 
 
 def test_a_trace_has_kinds_and_places_but_no_messages():

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 import httpx
 import pytest
 
 from service.core.address import pack
 from service.core.secret import agent_digest
-from tests.unit.dialects.oauth.conftest import OAuth, opened
+from tests.unit.dialects.oauth.conftest import RICH, OAuth, opened
 
 DEAD = {"active": False}
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -181,3 +182,31 @@ async def test_too_many_wrong_passwords_are_429():
     assert [401, 401, 429] == [answer.status_code for answer in answers]
     assert int(answers[2].headers["retry-after"]) > 0
     assert "slow_down" == answers[2].json()["error"]
+
+
+async def test_a_failed_login_is_in_the_log_with_its_address(
+    oauth: OAuth, caplog: pytest.LogCaptureFixture
+):
+    """In the words that all the APIs use."""
+    await oauth.ask("x", ("bob", "no"))
+
+    line = "login failed for user bob from 192.0.2.1"
+    assert [("tokenhouse.login", 30, line)] == caplog.record_tuples
+
+
+@pytest.mark.parametrize("agent", [b"caf\xc3\xa9", b"caf\xe9", b"a b+c", b"100%"])
+async def test_an_agent_is_the_bytes_that_were_sent(oauth: OAuth, agent: bytes):
+    """As at the gate; they need not be text."""
+    made = await oauth.token(policy="tower", address=pack("192.0.2.7"), agent=agent_digest(agent))
+    form = f"client_ip=192.0.2.7&token={made.text}&user_agent="
+    active = []
+    for text in (quote(agent), quote_plus(agent), quote_plus(agent + b"?"), "caf%3F"):
+        answer = await oauth.http.post(
+            "/introspect",
+            content=form + text,
+            headers=FORM,
+            auth=RICH,
+        )
+        active.append(said(answer)["active"])
+
+    assert [True, True, False, False] == active

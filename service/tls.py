@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import ssl
 from collections.abc import Callable, Sequence
@@ -14,6 +15,8 @@ from typing import Any
 import uvloop
 
 from service.errors import ConfigError
+
+log = logging.getLogger(__name__)
 
 Subject = Sequence[Sequence[tuple[str, str]]]
 """The subject of a certificate as Python's ``ssl`` gives it: parts of (type, value) pairs."""
@@ -34,12 +37,16 @@ SHORT = {
 }
 """OpenSSL's long names, and the short ones of RFC 4514 §3."""
 
+TELL_S = 60.0
+"""No more than one line about clients without a good certificate in this time."""
+
 _VERIFY = {
     "none": ssl.CERT_NONE,
     "optional": ssl.CERT_OPTIONAL,
     "required": ssl.CERT_REQUIRED,
 }
 _NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME, for which Python has no name
+_NONE_SHOWN = "PEER_DID_NOT_RETURN_A_CERTIFICATE"
 _MISMATCH = ("KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH")
 
 
@@ -64,6 +71,7 @@ class Tls:
         made.minimum_version = ssl.TLSVersion.TLSv1_2
         made.options |= ssl.OP_NO_RENEGOTIATION
         made.set_alpn_protocols(["http/1.1"])
+        made.sslobject_class = Link
         self._load_pair(made)
         made.verify_mode = _VERIFY[self.client_certs]
         if self.client_certs != "none":
@@ -160,10 +168,45 @@ class Listening(ssl.SSLContext):
         return self.newest.wrap_bio(*bios, **options)
 
 
+class Unverified(Exception):
+    """A client's certificate does not pass, and why in OpenSSL's words.
+
+    No SSLError: of those the event loop says nothing to anybody.
+    """
+
+
+class Link(ssl.SSLObject):
+    """The server's side of a connection, which tells certificates of clients that do not pass."""
+
+    def do_handshake(self) -> None:
+        """As ``ssl`` has it. Unverified."""
+        try:
+            super().do_handshake()
+        except ssl.SSLError as error:
+            if isinstance(error, ssl.SSLCertVerificationError) or error.reason == _NONE_SHOWN:
+                raise Unverified(_reason(error)) from None
+            raise
+
+
 class Loop(uvloop.Loop):
-    """An event loop whose TLS servers wait no longer than *tls* says."""
+    """An event loop whose TLS servers wait no longer than *tls* says, and tell who is refused."""
 
     tls: Tls
+    _told_at = -TELL_S
+    _untold = 0
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        """As asyncio has it; a client without a good certificate is a line now and then."""
+        error = context.get("exception")
+        if not isinstance(error, Unverified):
+            super().call_exception_handler(context)
+        elif self.time() - self._told_at < TELL_S:
+            self._untold += 1
+        else:
+            peer = context["transport"].get_extra_info("peername") or ("?",)
+            more = f" (and {self._untold} more since the last such line)" if self._untold else ""
+            log.warning("no good certificate from the client at %s: %s%s", peer[0], error, more)
+            self._told_at, self._untold = self.time(), 0
 
     async def create_server(self, *args: Any, **options: Any) -> Any:
         """As asyncio has it; uvicorn passes no deadlines."""

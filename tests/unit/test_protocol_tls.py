@@ -11,13 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from service.tls import Tls
+import service.tls
+from service.tls import TELL_S, Tls, Unverified, loop_factory
 from tests.certs import Authority
 from tests.loopback import (
     GET,
     LAST,
     SHORT,
     App,
+    Wire,
     answers,
     connect,
     drain,
@@ -230,15 +232,63 @@ def test_what_is_too_old_is_refused(port: int, authority: Authority) -> None:
         talk(port, LAST, old)
 
 
-def test_a_certificate_of_another_ca_is_refused(
-    port: int, authority: Authority, tmp_path: Path
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+@pytest.mark.parametrize(
+    ("kind", "why"),
+    [
+        ("stranger", "unable to get local issuer certificate"),
+        ("late", "certificate has expired"),
+        ("server", "unsuitable certificate purpose"),
+    ],
+)
+def test_a_certificate_that_is_no_good_is_refused_and_told(
+    tls: Tls,
+    authority: Authority,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    *,
+    kind: str,
+    why: str,
+    version: ssl.TLSVersion,
 ) -> None:
-    """As one that has ended is."""
-    stranger = Authority(tmp_path).client()
-    late = authority.client("late", days=-1)
-    for pair in (stranger, late):
-        with pytest.raises(OSError, match=r"(?i)alert|reset|EOF"):
-            talk(port, LAST, authority.trusted(pair))
+    """One of another CA, one that has ended, one for servers; at once, and then now and then."""
+    pairs = {
+        "stranger": lambda: Authority(tmp_path).client(),
+        "late": lambda: authority.client("late", days=-1),
+        "server": lambda: authority.server("not-a-client"),
+    }
+    shown = authority.trusted(pairs[kind]())
+    shown.maximum_version = version
+    with serving(App(), tls) as number:
+        for _ in range(3):
+            with pytest.raises(OSError, match=r"(?i)alert|reset|EOF"):
+                talk(number, LAST, shown)
+        assert [200] == statuses(talk(number, LAST, authority.trusted()))
+
+    said = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    assert [f"no good certificate from the client at 127.0.0.1: {why}"] == said
+
+
+def test_how_many_more_were_refused_is_told(
+    tls: Tls, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the next line about them; anything else goes where it went."""
+    loop = loop_factory(tls)()
+    heard = list[str]()
+    loop.set_exception_handler(lambda _, context: heard.append(context["message"]))
+    try:
+        for wait_s in (TELL_S, TELL_S, TELL_S, 0.0):
+            monkeypatch.setattr(service.tls, "TELL_S", wait_s)
+            context = {"message": "m", "exception": Unverified("no"), "transport": Wire()}
+            loop.call_exception_handler(context)
+        loop.call_exception_handler({"message": "other"})
+    finally:
+        loop.close()
+
+    first, second = (record.getMessage() for record in caplog.records)
+    assert first.endswith(": no")
+    assert second.endswith(": no (and 2 more since the last such line)")
+    assert ["other"] == heard
 
 
 def test_a_certificate_can_be_required(tls: Tls, authority: Authority) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -76,6 +77,24 @@ def test_the_wheel_carries_its_licence(wheel: Path):
     names = zipfile.ZipFile(wheel).namelist()
 
     assert [name for name in names if name.endswith("dist-info/licenses/LICENSE")]
+
+
+def test_the_source_package_has_whatever_make_needs(tmp_path: Path):
+    """Each file of the checkout's folders is inside, and what lies beside them."""
+    run(sys.executable, "-m", "hatchling", "build", "--target", "sdist", "--directory", tmp_path)
+    (built,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(built) as packed:
+        modes = {name.partition("/")[2]: packed.getmember(name).mode for name in packed.getnames()}
+    folders = ("service", "lua", "tests", "bench", "deploy", "docs", ".ci")
+    ours = {
+        path.relative_to(ROOT).as_posix()
+        for folder in folders
+        for path in (ROOT / folder).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+
+    assert set() == {*ours, ".luacheckrc", "Makefile", "pyproject.toml", "README.md"} - set(modes)
+    assert modes[".ci/venv"] & 0o100
 
 
 def test_an_installed_wheel_runs_a_script(

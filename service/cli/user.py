@@ -46,7 +46,7 @@ user.add_command(import_users)
     metavar="PERMISSION",
     multiple=True,
     type=click.Choice(PERMISSIONS),
-    help="May do this with tokens where permissions are asked for; repeat it for several.",
+    help="May do this where permissions are asked for; repeat it for several.",
 )
 def add(*, path: str | None, from_stdin: bool, granted: tuple[str, ...], **facts: Any) -> None:
     """Make the user NAME. The password is asked for, twice.
@@ -120,7 +120,8 @@ def grant(name: str, *, path: str | None, permissions: tuple[str, ...], revoke: 
     """Let the user NAME do something with tokens where permissions are asked for.
 
     PERMISSION is users.view_token, users.add_token, users.change_token, users.delete_token,
-    users.grant_token (to make tokens for other users, which takes users.add_token as well), or
+    users.grant_token (to make tokens for other users, superusers among them, which takes
+    users.add_token as well), users.view_user (to see all users, where NetBox shows them), or
     gateway: to ask about everybody's tokens, as gateways do at /authz/echo and /events.
 
     \b

@@ -1,4 +1,4 @@
-"""What a user may do with tokens, in the words of NetBox and Nautobot."""
+"""What a user may do with tokens, and see of users, in the words of NetBox and Nautobot."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from service.model import User
 ACTIONS = ("view", "add", "change", "delete", "grant")
 GATEWAY = "gateway"
 """What lets a user's tokens ask about everybody's, as gateways do."""
-PERMISSIONS = (*(f"users.{action}_token" for action in ACTIONS), GATEWAY)
+VIEW_USERS = "users.view_user"
+PERMISSIONS = (*(f"users.{action}_token" for action in ACTIONS), VIEW_USERS, GATEWAY)
 """Everything that can be granted; ``grant`` is making tokens for other users (NetBox 3.4.8)."""
 
 

@@ -318,6 +318,26 @@ def test_the_cursor_reads_every_token(script: Script, front: Forwarder):
     assert any("start=" in line for line in front.lines())
 
 
+@pytest.mark.parametrize("nodes", ["4.6"], indirect=True)
+def test_a_strict_client_checks_its_filters(script: Script, nodes: list[Node]):
+    """It asks for the description of everything, from the root and below the prefix."""
+    for base in (nodes[0].url, f"{nodes[1].url}/netbox"):
+        answer = script.ask(
+            base,
+            """
+            nb, mine = login()
+            strict = pynetbox.api(url, token=nb.token, strict_filters=True)
+            found = [each.id for each in strict.users.tokens.filter(user="alice", enabled=True)]
+            try:
+                strict.users.tokens.filter(bogus=1)
+            except pynetbox.core.query.ParameterValidationError as error:
+                say([mine.id in found, "'bogus' is not allowed" in str(error)])
+            """,
+        )
+
+        assert [True, True] == answer
+
+
 def test_the_prefix_of_the_dialect_serves_as_well(script: Script, nodes: list[Node]):
     """Links in answers stay below it, so the client does too."""
     answer = script.ask(

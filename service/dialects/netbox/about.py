@@ -52,6 +52,13 @@ async def status(call: Call) -> Reply:
     return Reply(200, {**old, **release, "installed_apps": {}})
 
 
+async def schema(call: Call) -> Reply:
+    """The way to the description of everything, wherever a proxy has put this resource."""
+    scope = call.request.scope
+    up = "../" * (f"{scope.get('root_path', '')}{scope['path']}".count("/") - 1)
+    return Reply(302, None, {"Location": f"{up}openapi.json"})
+
+
 ROOT = View(
     name="API Root",
     description="Where everything is.",
@@ -68,6 +75,12 @@ STATUS = View(
     name="Status",
     description="The version of NetBox whose answers are given.",
     handlers=reading(status),
+    guard=known_where_required,
+)
+SCHEMA = View(
+    name="Schema",
+    description="Where the description of this service is.",
+    handlers=reading(schema),
     guard=known_where_required,
 )
 CHECK = View(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
+from collections.abc import Mapping
 
 from starlette.requests import ClientDisconnect, Request
 
@@ -45,25 +46,29 @@ NEWER_VARY = "HX-Request, Accept-Language, Cookie, origin"
 ELSEWHERE = tuple(f"api/{name}/" for name in texts.APPS)
 
 
+PLACES: Mapping[str, View] = {
+    "api": about.ROOT,
+    "api/status": about.STATUS,
+    "api/users": about.USERS,
+    "api/users/tokens": tokens.LIST,
+    "api/users/tokens/provision": PROVISION,
+    "api/users/users": users.LIST,
+}
+NEWER_PLACES: Mapping[str, View] = {
+    **PLACES,
+    "api/authentication-check": about.CHECK,
+    "api/schema": about.SCHEMA,
+}
+
+
 def find(path: str, *, new: bool) -> tuple[View, str] | None:
     """(view, argument) of a *path* without slashes at its ends; None when nothing is there."""
+    view = (NEWER_PLACES if new else PLACES).get(path)
+    if view is not None:
+        return view, ""
     match path.split("/"):
-        case ["api"]:
-            return about.ROOT, ""
-        case ["api", "status"]:
-            return about.STATUS, ""
-        case ["api", "authentication-check"] if new:
-            return about.CHECK, ""
-        case ["api", "users"]:
-            return about.USERS, ""
-        case ["api", "users", "tokens"]:
-            return tokens.LIST, ""
-        case ["api", "users", "tokens", "provision"]:
-            return PROVISION, ""
         case ["api", "users", "tokens", argument] if argument:
             return tokens.ONE, argument
-        case ["api", "users", "users"]:
-            return users.LIST, ""
         case ["api", "users", "users", argument] if argument:
             return users.ONE, argument
     return (about.ELSEWHERE, "") if path.startswith(ELSEWHERE) else None

@@ -8,7 +8,7 @@ from typing import Any
 
 from service.core.amending import UNSET, Change
 from service.dialects.netbox import rows, texts
-from service.dialects.netbox.fields import Reference, Wanted, reference, wanted
+from service.dialects.netbox.fields import Wanted, reference, wanted
 from service.dialects.netbox.shape import Row, secret_of
 from service.dialects.netbox.view import Call
 from service.errors import NoSuchToken
@@ -28,7 +28,7 @@ def checked(call: Call, row: Row, data: Any) -> Wish:
     whole = call.request.method == "PUT"
     want = wanted(reader, new=call.new, making=False)
     named = reader.take("user", reference, None, required=whole)
-    if named is not None and not call.new and not _is(named, row):
+    if named is not None and not call.new and not named.means(row.user):
         reader.wrong("user", texts.USER_STAYS)
     name = "token" if call.new else "key"
     if want.text and name not in reader.errors and want.text != _key(call, row):
@@ -39,10 +39,6 @@ def checked(call: Call, row: Row, data: Any) -> Wish:
     if whole and want.networks is None:
         want = replace(want, networks=())
     return row, want
-
-
-def _is(named: Reference, row: Row) -> bool:
-    return row.user.user_id == named.number or row.user.name == named.name
 
 
 def _key(call: Call, row: Row) -> str | None:

@@ -122,12 +122,18 @@ def _second_version(reader: Reader, secret: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """How a request names a user: by *number* or by *name*; both None when nobody is so named."""
+    """How a request names a user: by *number*, by *name* or both; by neither when it cannot be."""
 
     number: int | None = None
     name: str | None = None
     lost: str = ""
     """What is said when there is no such user."""
+
+    def means(self, user: User) -> bool:
+        """Whether everything that is said here is true of *user*."""
+        if self.number is None and self.name is None:
+            return False
+        return self.number in (None, user.user_id) and self.name in (None, user.name)
 
 
 def reference(value: object) -> Reference:
@@ -147,10 +153,10 @@ def reference(value: object) -> Reference:
 def _by_attributes(value: Mapping[str, object]) -> Reference:
     lost = texts.NO_SUCH_OBJECT.format(plain(value))
     try:
-        if set(value) == {"username"}:
-            return Reference(name=plain_text(value["username"]), lost=lost)
-        if set(value) == {"id"}:
-            return Reference(number=whole(value["id"]), lost=lost)
+        if set(value) <= {"id", "username"}:
+            number = whole(value["id"]) if "id" in value else None
+            name = plain_text(value["username"]) if "username" in value else None
+            return Reference(number, name, lost)
     except Wrong:
         pass
     return Reference(lost=lost)

@@ -113,13 +113,14 @@ async def _owner(call: Call, reader: Reader, named: Reference | None) -> User | 
     """
     if named is None:
         return None
-    if call.me.user_id == named.number or call.me.name == named.name:
+    if named.means(call.me):
         return call.me
     if not call.may("grant"):
         return None
     found = await _find(call, named)
-    if found is None:
+    if found is None or not named.means(found):
         reader.wrong("user", named.lost)
+        return None
     return found
 
 

@@ -40,6 +40,7 @@ def describe(config: Config) -> Described:
     if new:
         check = _reading(about.CHECK, api.ref("NetboxUser"), new=new)
         paths["/api/authentication-check/"] = check
+        paths["/api/schema/"] = _schema()
     shared = rest.components()
     own = _schemas(new=new, masked=masked)
     return Described(
@@ -77,6 +78,18 @@ def _get(summary: str, schema: Json, *parameters: Json, new: bool) -> Json:
 
 def _map(view: View, *, new: bool) -> Json:
     return _reading(view, api.LINKS, new=new)
+
+
+def _schema() -> Json:
+    headers = {"Location": api.header("Where this document is.")}
+    found = {"302": api.answer("It is elsewhere.", headers=headers)}
+    get = api.operation(
+        about.SCHEMA.name,
+        {**found, **rest.failures()},
+        security=_ways(new=True),
+        parameters=[rest.FORMAT],
+    )
+    return api.reading(get, rest.options(about.SCHEMA.name, _ways(new=True)))
 
 
 def _tokens(*, new: bool, masked: bool) -> Json:

@@ -13,9 +13,10 @@ from service.dialects.netbox.shape import Row
 from service.dialects.netbox.view import Call
 from service.errors import BadName, NoSuchToken, NoSuchUser
 from service.model import Token, User
+from service.wire.rest.fields import NO_NULS
 from service.wire.rest.filters import Column, Kind, Query, ordered, query_of, select
 from service.wire.rest.pages import Page, number
-from service.wire.rest.refusal import NotFound
+from service.wire.rest.refusal import Invalid, NotFound
 
 SHOWN = ("live", "expired", "inactive", "disabled")
 """The states of tokens that are listed; any other one is gone for good."""
@@ -141,13 +142,15 @@ async def _selected(
 ) -> list[Row]:
     """Those of *rows* that the *query* selects, in its order. Invalid."""
     word = (query.get("q") or [""])[-1].strip().lower()
+    if "\0" in word:
+        raise Invalid({"q": [NO_NULS]})
     table, found = columns(call, users), list[Row]()
     for start in range(0, len(rows) or 1, AT_ONCE):
         part = select(rows[start : start + AT_ONCE], query, table)
         found += [row for row in part if _has(row, word)]
         await asyncio.sleep(0)  # whoever else waits comes in between
     found = ordered(found, "-id" if call.new else "id", _ORDER)
-    return ordered(found, ",".join(query.get("ordering", [])), _keys(call))
+    return ordered(found, (query.get("ordering") or [""])[-1], _keys(call))
 
 
 def row_of(call: Call, token: Token, user: User) -> Row:

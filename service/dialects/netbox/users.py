@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from service.core.permissions import VIEW_USERS
 from service.dialects.netbox import shape, texts
 from service.dialects.netbox.view import Call, View, reading, turned_away
 from service.model import User
@@ -11,7 +12,6 @@ from service.wire.rest.links import absolute
 from service.wire.rest.pages import Page, number
 from service.wire.rest.refusal import NotFound
 
-VIEW_USERS = "users.view_user"
 NAMED = "users.user"
 
 _COLUMNS: dict[str, Column[User]] = {

@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Any, Generic, TypeVar
 
 from service.wire.rest import times
+from service.wire.rest.fields import NO_NULS
 from service.wire.rest.refusal import Invalid
 
 Row = TypeVar("Row")
@@ -181,6 +182,8 @@ def _cast(column: Column[Any], text: str) -> Any:
         return _moment(text)
     if column.kind is Kind.NUMBER:
         return _whole(text)
+    if column.kind is Kind.TEXT and "\0" in text:
+        raise ValueError(NO_NULS)
     if column.kind is Kind.CHOICE and column.choices is not None and text not in column.choices:
         raise ValueError(NO_CHOICE.format(text[:_SHOWN]))
     return text

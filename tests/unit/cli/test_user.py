@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 
+from service.core.permissions import PERMISSIONS
 from service.errors import BadCredentials
 from service.model import User
 
@@ -198,6 +199,18 @@ def test_add_grants_permissions(run: Any) -> None:
     run.add("bob", *("--grant", "users.view_token", "--grant", "users.add_token") * 2)
 
     assert ("users.add_token", "users.view_token") == stored(run, "bob").permissions
+
+
+def test_whoever_may_see_all_users_is_granted_that(run: Any) -> None:
+    """In both ways, and it is named where permissions are explained."""
+    run.add("bob", "--grant", "users.view_user")
+    run.add("carol")
+    run.ok("user", "grant", "carol", "users.view_user", "gateway")
+
+    assert ("users.view_user",) == stored(run, "bob").permissions
+    assert ("gateway", "users.view_user") == stored(run, "carol").permissions
+    explained = run.ok("user", "grant", "--help")
+    assert [] == [each for each in PERMISSIONS if each not in explained]
 
 
 def test_grant_gives_and_takes_permissions(run: Any) -> None:

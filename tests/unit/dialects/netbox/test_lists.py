@@ -87,11 +87,22 @@ async def test_oneself_is_a_choice(client: Any):
         ("ordering=-user,id&limit=2", ["bob's 0", "bob's 1"]),
         ("ordering=last_used&limit=1", [""]),
         ("ordering=expires,write_enabled,bogus,-user,id&limit=1", ["bob's 0"]),
+        ("user=alice&ordering=id&ordering=-id", ["alice's 1", "alice's 0"]),
+        ("user=alice&ordering=-id&ordering=bogus", ["alice's 0", "alice's 1"]),
     ],
 )
 async def test_a_list_is_sorted_as_wished(many: Any, query: str, expected: list[str]):
     """By number unless another order is wished for."""
     assert expected == await found(many, query)
+
+
+@pytest.mark.parametrize("name", ["q", "description", "description__ic"])
+async def test_no_text_has_a_nul(many: Any, name: str):
+    """So nobody can look for one."""
+    answer = await many.get(f"{TOKENS}?{name}=x%00y")
+
+    said = {name: ["Null characters are not allowed."]}
+    assert (400, said) == (answer.status_code, answer.json())
 
 
 async def test_keys_sort_only_where_they_are_shown(house: Netbox):

@@ -320,6 +320,34 @@ async def test_the_key_stays(client: Any, method: str):
     assert (400, said) == (other.status_code, other.json())
 
 
+@pytest.mark.parametrize(
+    ("user", "owner"),
+    [
+        ({"id": 2, "username": "alice"}, "alice"),
+        ({"id": "2", "username": " alice "}, "alice"),
+        ({"id": 2, "username": "bob"}, None),
+        ({"id": 9, "username": "alice"}, None),
+        ({"id": 1, "username": "alice"}, None),
+        ({"id": 2, "username": "alice", "email": ""}, None),
+        ({}, None),
+    ],
+)
+async def test_a_user_is_who_everything_said_of_him_is_true_of(admin: Any, user: Any, owner: Any):
+    """A number and a name that are two users' name nobody; so for a change as well."""
+    answer = await admin.post(TOKENS, json={"user": user})
+    fresh = await made(admin)
+    changed = await admin.patch(fresh["url"], json={"user": user})
+
+    if owner is not None:
+        assert (201, owner) == (answer.status_code, answer.json()["user"]["username"])
+        assert 200 == changed.status_code
+    else:
+        said = "Related object not found using the provided attributes"
+        assert (400, ["user"]) == (answer.status_code, list(answer.json()))
+        assert answer.json()["user"][0].startswith(said)
+        assert (400, ["user"]) == (changed.status_code, list(changed.json()))
+
+
 async def test_the_user_stays(admin: Any):
     """A token cannot be given away."""
     fresh = await made(admin)

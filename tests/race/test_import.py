@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
 
-from service.errors import KeyTaken, StoreDown
+from service.errors import KeyTaken, StoreDown, UserDisabled
 from service.model import Word
 from tests.makers import CURL, HOME, NETBOX, Rig, wish
 
@@ -88,7 +89,7 @@ async def test_a_cut_anywhere_lets_no_disabled_user_in(
 
 @pytest.mark.parametrize("step", range(STEPS))
 async def test_a_disable_in_between_holds(race_rig: Rig, step: int) -> None:
-    """It takes effect whichever step it falls on, and enabling gives the token back."""
+    """Before the record is made there is none; behind it, enabling gives the token back."""
     rig = race_rig
     run = rig.store.client.run
     count = 0
@@ -102,11 +103,14 @@ async def test_a_disable_in_between_holds(race_rig: Rig, step: int) -> None:
             rig.store.client.run = disabling  # type: ignore[method-assign]
         return await run(*steps)
 
+    refused = step < STEPS - 1
     rig.store.client.run = disabling  # type: ignore[method-assign]
-    await rig.tokens.issue(wish("alice", NETBOX, text=KEY))
+    with pytest.raises(UserDisabled) if refused else nullcontext():
+        await rig.tokens.issue(wish("alice", NETBOX, text=KEY))
     rig.store.client.run = run  # type: ignore[method-assign]
 
-    assert STEPS == count
-    assert Word.INACTIVE == await word(rig)
+    assert (STEPS - refused, refused) == (count, Word.UNKNOWN == await word(rig))
     await rig.owners.change("alice", {}, state="a")
+    if refused:
+        await rig.tokens.issue(wish("alice", NETBOX, text=KEY))
     assert Word.OK == await word(rig)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from service.model import Head, Life, Network, Policy, Token, Word, split_id, token_id
@@ -11,11 +11,13 @@ from service.store.keys import Keys, shard_of, split_entry
 from service.store.networks import unpack_networks
 
 PAGE = 500
+ENTRIES = 10_000
+"""Entries of indexes that are read at once, unless a single one has more."""
 FIELDS = (b"h", b"o", b"l", b"d", b"c", b"m", b"n", b"x", b"s")
 
 
 Place = tuple[str, bytes]
-"""An owner, and the entry of a token in his index."""
+"""An owner, and the entry of a token in his index, or no more than the digest in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,28 +39,34 @@ class Records:
 
     async def of_owner(self, owner: str) -> list[Token]:
         """The tokens of *owner*, newest first, whether they still pass or not."""
-        shard, start, found = shard_of(owner), 0, list[Token]()
-        state = await self._state(shard, owner)
-        while True:
-            step = (b"ZREVRANGE", self.keys.index(shard, owner), start, start + PAGE - 1)
-            entries = (await self.client.run(step))[0]
-            found += await self._read(shard, owner, entries, state)
-            if len(entries) < PAGE:
-                return found
-            start += PAGE
+        return await self.of_owners([owner])
 
     async def of_owners(self, names: Sequence[str]) -> list[Token]:
         """The tokens of all these owners, in their order, each one's newest first."""
         found: list[Token] = []
         for start in range(0, len(names), PAGE):
-            steps: list[Command] = [
-                (b"ZCARD", self.keys.index(shard_of(name), name))
-                for name in names[start : start + PAGE]
-            ]
-            counts = await self.client.run(*steps)
-            for name, count in zip(names[start : start + PAGE], counts, strict=True):
-                found += await self.of_owner(name) if count else []
+            for group in await self._groups(names[start : start + PAGE]):
+                indexes = [self.keys.index(shard_of(name), name) for name in group]
+                listed = await self.client.run(*((b"ZREVRANGE", key, 0, -1) for key in indexes))
+                rows = zip(group, listed, strict=True)
+                found += await self.at([(name, entry) for name, row in rows for entry in row])
         return found
+
+    async def _groups(self, names: Sequence[str]) -> list[list[str]]:
+        """Those of *names* who have tokens, so many together that their indexes are no big read."""
+        indexes = [self.keys.index(shard_of(name), name) for name in names]
+        counts = await self.client.run(*((b"ZCARD", key) for key in indexes))
+        groups: list[list[str]] = []
+        room = 0
+        for name, count in zip(names, counts, strict=True):
+            if not count:
+                continue
+            if count > room:
+                groups.append([])
+                room = ENTRIES
+            groups[-1].append(name)
+            room -= count
+        return groups
 
     async def places(self, names: Sequence[str], letter: str) -> list[Place]:
         """Where all tokens of these owners under one policy are, by number.
@@ -93,25 +101,18 @@ class Records:
 
     async def at(self, places: Sequence[Place]) -> list[Token]:
         """The tokens at these *places*, in order; what is gone is left out."""
-        tokens: dict[Place, Token] = {}
-        for owner in dict.fromkeys(name for name, _ in places):
-            entries = [entry for name, entry in places if name == owner]
-            shard = shard_of(owner)
-            state = await self._state(shard, owner)
-            for start in range(0, len(entries), PAGE):
-                read = await self._read(shard, owner, entries[start : start + PAGE], state)
-                tokens.update({(owner, token.digest): token for token in read})
-        keys = [(name, split_entry(entry)[0]) for name, entry in places]
-        return [tokens[key] for key in keys if key in tokens]
+        states = await self._states(dict.fromkeys(name for name, _ in places))
+        found: list[Token] = []
+        for start in range(0, len(places), PAGE):
+            found += await self._read(places[start : start + PAGE], states)
+        return found
 
     async def by_digest(self, shard: bytes, digest: bytes) -> Token | None:
         """The token with *digest* in *shard*, or where its alias there leads; None without one."""
         place = await self._place(shard, digest)
         if place is None:
             return None
-        shard, owner = place
-        found = await self._read(shard, owner, [digest], await self._state(shard, owner))
-        return found[0] if found else None
+        return await self._one(place[1], digest)
 
     async def by_id(self, number: int) -> Token | None:
         """The token with public number *number*, None when nobody has it."""
@@ -122,9 +123,9 @@ class Records:
         for owner in (name.decode() for name in fields if b"\0" not in name):
             step = (b"ZRANGEBYSCORE", self.keys.index(shard, owner), counter, counter)
             entries = (await self.client.run(step))[0]
-            found = await self._read(shard, owner, entries, await self._state(shard, owner))
-            if found:
-                return found[0]
+            found = await self._one(owner, entries[0]) if entries else None
+            if found is not None:
+                return found
         return None
 
     async def owner_of(self, shard: bytes, digest: bytes) -> str | None:
@@ -150,12 +151,26 @@ class Records:
         digest = (await self.client.run((b"HGET", self.keys.names(shard, owner), name)))[0]
         if digest is None:
             return None
-        found = await self._read(shard, owner, [digest], await self._state(shard, owner))
+        return await self._one(owner, digest)
+
+    async def _one(self, owner: str, entry: bytes) -> Token | None:
+        found = await self._read([(owner, entry)], await self._states([owner]))
         return found[0] if found else None
 
-    async def _state(self, shard: bytes, owner: str) -> _State:
-        fields = [owner.encode()] + [f"{owner}\0{letter}".encode() for letter in self._names]
-        reply = (await self.client.run((b"HMGET", self.keys.owners(shard), *fields)))[0]
+    async def _states(self, owners: Iterable[str]) -> dict[str, _State]:
+        found: dict[str, _State] = {}
+        names = list(owners)
+        for start in range(0, len(names), PAGE):
+            part = names[start : start + PAGE]
+            replies = await self.client.run(*(self._asking(owner) for owner in part))
+            found |= {owner: self._state(reply) for owner, reply in zip(part, replies, strict=True)}
+        return found
+
+    def _asking(self, owner: str) -> Command:
+        floors = (f"{owner}\0{letter}".encode() for letter in self._names)
+        return (b"HMGET", self.keys.owners(shard_of(owner)), owner.encode(), *floors)
+
+    def _state(self, reply: Reply) -> _State:
         own = reply[0] or b"-" + bytes(5)
         floors = {
             letter: int.from_bytes(floor[:5], "big")
@@ -164,32 +179,29 @@ class Records:
         }
         return _State(own[:1] == b"a", int.from_bytes(own[1:6], "big"), floors)
 
-    async def _read(
-        self, shard: bytes, owner: str, entries: list[bytes], state: _State
-    ) -> list[Token]:
-        digests = [split_entry(entry + b"-")[0] for entry in entries]
+    async def _read(self, places: Sequence[Place], states: Mapping[str, _State]) -> list[Token]:
         steps: list[Command] = [(b"TIME",)]
-        for digest in digests:
-            key = self.keys.token(shard, digest)
+        for owner, entry in places:
+            key = self.keys.token(shard_of(owner), _digest(entry))
             steps += [(b"HMGET", key, *FIELDS), (b"PTTL", key)]
         replies = await self.client.run(*steps)
         now = int(replies[0][0]) * 1000 + int(replies[0][1]) // 1000
-        rows = zip(digests, replies[1::2], replies[2::2], strict=True)
+        rows = zip(places, replies[1::2], replies[2::2], strict=True)
         return [
-            self._token(shard, digest, fields, pttl, now, state)
-            for digest, fields, pttl in rows
+            self._token(_digest(entry), fields, pttl, now, states[owner])
+            for (owner, entry), fields, pttl in rows
             if fields[0] is not None and fields[1] == owner.encode()
         ]
 
     def _token(
-        self, shard: bytes, digest: bytes, fields: list[Reply], pttl: int, now: int, state: _State
+        self, digest: bytes, fields: list[Reply], pttl: int, now: int, state: _State
     ) -> Token:
-        head = Head.unpack(fields[0])
+        head, owner = Head.unpack(fields[0]), fields[1].decode()
         expires = _expires(head, pttl, now)
         texts = unpack_texts(fields[5] or b"")
         return Token(
-            token_id=token_id(head.counter, shard),
-            owner=fields[1].decode(),
+            token_id=token_id(head.counter, shard_of(owner)),
+            owner=owner,
             policy=self._names.get(head.policy, head.policy),
             state=_word(head, fields[3], expires, now, state),
             write=head.write,
@@ -211,6 +223,11 @@ class Records:
             place=fields[8] or b"",
             seen=fields[0] + (fields[5] or b"") + bytes(2) + (fields[6] or b""),
         )
+
+
+def _digest(entry: bytes) -> bytes:
+    """The digest in *entry*, or that it is."""
+    return split_entry(entry + b"-")[0]
 
 
 def _expires(head: Head, pttl: int, now: int) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -115,3 +117,51 @@ async def test_a_token_of_a_policy_that_is_gone_is_shown_by_its_letter(rig: Rig)
 
     assert ["t"] == [token.policy for token in found]
     assert Word.EXPIRED not in {token.state for token in found}
+
+
+async def test_many_owners_are_read_together(rig: Rig):
+    """In a few round trips however many they are, each with his own state, in their order."""
+    names = [f"user{n}" for n in range(20)]
+    made = {}
+    for name in names:
+        await rig.owner(name)
+        made[name] = [await rig.make(name, NETBOX) for _ in range(2)]
+    await rig.set_state("user3", b"d")
+    run, trips = rig.client.run, []
+
+    async def counted(*steps: Any, **options: Any) -> Any:
+        trips.append(steps)
+        return await run(*steps, **options)
+
+    rig.client.run = counted  # type: ignore[method-assign]
+    found = await rig.records.of_owners(["alice", *names, "nobody"])
+    few = len(trips)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("service.store.records.PAGE", 7)
+        patch.setattr("service.store.records.ENTRIES", 3)
+        again = await rig.records.of_owners(["alice", *names, "nobody"])
+
+    wanted = [each.digest for name in names for each in reversed(made[name])]
+    assert wanted == [token.digest for token in found] == [token.digest for token in again]
+    assert 4 == few
+    states = {token.owner: token.state for token in found}
+    assert {**dict.fromkeys(names, "live"), "user3": Word.INACTIVE} == states
+
+
+async def test_a_page_of_many_owners_takes_two_round_trips(rig: Rig):
+    """One for their states, one for the tokens."""
+    names = [f"user{n}" for n in range(20)]
+    for name in names:
+        await rig.owner(name)
+        await rig.make(name, NETBOX)
+    places = await rig.records.places(names, "n")
+    run, trips = rig.client.run, []
+
+    async def counted(*steps: Any, **options: Any) -> Any:
+        trips.append(steps)
+        return await run(*steps, **options)
+
+    rig.client.run = counted  # type: ignore[method-assign]
+    found = await rig.records.at(places)
+
+    assert (20, 2) == (len(found), len(trips))

@@ -156,7 +156,7 @@ class Maker:
         except BaseException as error:
             if isinstance(error, TokenhouseError) and not isinstance(error, StoreDown):
                 await self.undo.now(sent)
-            elif len(wishes) > 1 or not wishes[0].text:
+            elif len(wishes) != 1 or not wishes[0].text:
                 self.undo.later(sent)
             # Else whoever chose the key learns by asking again whether he has it.
             raise

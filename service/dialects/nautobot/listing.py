@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
-from service.core.ids import from_uuid, to_uuid
 from service.core.secret import digest_of
 from service.dialects.nautobot import texts
 from service.dialects.nautobot.own import Own
@@ -50,34 +49,34 @@ async def list_tokens(call: Call) -> Reply:
 
 def selected(call: Call, own: Own, query: dict[str, list[str]]) -> list[Token]:
     """The tokens that *query* selects. Invalid, also for a filter that there is not."""
-    rows: Sequence[Token] = own.tokens
-    for word in query.get("q", []):
-        rows = [row for row in rows if word.strip().lower() in row.description.lower()]
-    return select(rows, query, columns(call, own.born), besides=NO_FILTERS)
+    word = (query.get("q") or [""])[-1].strip().lower()
+    rows = [token for token in own.tokens if _has(own, token, word)]
+    return select(rows, query, columns(call, own), besides=NO_FILTERS)
 
 
-def columns(call: Call, born: bytes) -> Mapping[str, Column[Token]]:
-    """What may be selected by, in the store whose id is *born*."""
+def _has(own: Own, token: Token, word: str) -> bool:
+    return word in token.description.lower() or word == own.name(token)
+
+
+def columns(call: Call, own: Own) -> Mapping[str, Column[Token]]:
+    """What *own* may be selected by."""
     tokens = call.service.tokens
     lookups = lookups_of(once=call.settings.show_key == "once")
 
     def text(token: Token) -> str:
         return tokens.text_of(token) or ""
 
-    def name(token: Token) -> str:
-        return str(to_uuid(token.token_id, born))
-
     def number(text: str) -> int:
         found = uuid_of(text.strip())
         if found is None:
             raise ValueError(texts.BAD_UUID_FILTER)
-        return from_uuid(found, born) or 0
+        return own.number(found) or 0
 
     # A key is known by its digest, also where nobody can tell it any more.
     key: Whole[Token] = Whole(lambda token: token.digest, lambda text: digest_of(text.encode()))
     one: Whole[Token] = Whole(lambda token: token.token_id, number)
     return {
-        "id": Column(Kind.UUID, name, lookups=lookups["id"], whole=one),
+        "id": Column(Kind.UUID, own.name, lookups=lookups["id"], whole=one),
         "key": Column(Kind.TEXT, text, lookups=lookups["key"], whole=key),
         "write_enabled": Column(Kind.TRUTH, lambda token: token.write),
         "created": Column(Kind.MOMENT, lambda token: token.created_ms, lookups=lookups["created"]),

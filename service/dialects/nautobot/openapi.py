@@ -125,7 +125,7 @@ def _selecting(*, once: bool) -> list[Json]:
     return [
         *rest.PAGING,
         rest.BRIEF,
-        api.query("q", "Only with this in the description."),
+        api.query("q", "Only with this in the description, or as the id."),
         *rest.selecting(COLUMNS, lookups_of(once=once)),
     ]
 

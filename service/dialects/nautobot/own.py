@@ -64,6 +64,10 @@ class Own:
         """The number of the token that *name* is the UUID of."""
         return from_uuid(name, self.born)
 
+    def name(self, token: Token) -> str:
+        """The UUID of *token*, as text."""
+        return str(to_uuid(token.token_id, self.born))
+
     def shown(self, token: Token, *, brief: bool = False, key: str = "") -> dict[str, Any]:
         """*token* as answers have it; *key* is its text when it was made just now."""
         name = to_uuid(token.token_id, self.born)

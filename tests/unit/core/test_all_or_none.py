@@ -76,6 +76,8 @@ async def test_few_round_trips_are_enough(rig: Rig):
 async def test_none_are_made_of_none(rig: Rig):
     """Without asking anybody."""
     assert [] == await make(rig)
+    with pytest.raises(StoreDown):
+        await fail_behind(rig)
 
 
 async def test_one_that_is_refused_takes_all_back(rig: Rig):

@@ -16,6 +16,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from service.app import App
 from service.config import DIALECTS, load
 from service.dialects.nautobot import listing
+from service.dialects.nautobot.own import Own
 from service.dialects.netbox import rows as netbox_rows
 from service.gate.question import MOUNTS
 from service.ops.openapi import METHODS
@@ -122,7 +123,7 @@ def columns(name: str, *, new: bool, show_key: str) -> Mapping[str, Column[Any]]
     call: Any = SimpleNamespace(new=new, settings=settings, service=SimpleNamespace(tokens=None))
     if name == "netbox":
         return netbox_rows.columns(call, [])
-    return listing.columns(call, b"")
+    return listing.columns(call, Own(call, b""))
 
 
 @pytest.mark.parametrize("show_key", ["always", "once"])

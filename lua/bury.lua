@@ -7,12 +7,15 @@
 -- KEYS[4..] tokens  hash  at most 200 a call, those of the index first
 -- ARGV[1] owner
 -- ARGV[2] indexed   how many of the tokens are entries of the index
--- ARGV[3..] entry   for each token its index entry, or the name that points to it
+-- ARGV[3] room      letter of the policy whose expired tokens go from the index, too; empty: none
+-- ARGV[4..] entry   for each token its index entry, or the name that points to it
 -- RETURNS ok removed
--- CLOCK   none
+-- CLOCK   server; only to make room
+-- @include now_ms
 -- @include number_at
+-- @include life_of
 
-local removed, owner = 0, ARGV[1]
+local removed, owner, now = 0, ARGV[1], ARGV[3] ~= '' and now_ms()
 local state = redis.call('HGET', KEYS[1], owner)
 local floors = {}
 
@@ -33,7 +36,7 @@ local function death(h, reason)
 end
 
 for i = 4, #KEYS do
-  local entry = ARGV[i - 1]
+  local entry = ARGV[i]
   local token = redis.call('HMGET', KEYS[i], 'h', 'd')
   local h = token[1]
   if i - 3 > tonumber(ARGV[2]) then
@@ -50,6 +53,8 @@ for i = 4, #KEYS do
       redis.call('HSET', KEYS[i], 'd', reason)
       local pttl, grave = redis.call('PTTL', KEYS[i]), number_at(h, 10, 13) * 1000
       if pttl < 0 or pttl > grave then redis.call('PEXPIRE', KEYS[i], grave) end
+      removed = removed + redis.call('ZREM', KEYS[2], entry)
+    elseif string.sub(entry, -1) == ARGV[3] and life_of(KEYS[i], h, now) <= 0 then
       removed = removed + redis.call('ZREM', KEYS[2], entry)
     end
   end

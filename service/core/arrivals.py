@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -14,6 +15,7 @@ from service.model import Token, Word
 from service.store.traces import Alias, Spot, keep_all, traces_of
 
 _DEAD = frozenset((Word.REVOKED, Word.EVICTED))
+_PAST = _DEAD | {Word.EXPIRED}
 
 
 class Became(StrEnum):
@@ -44,10 +46,13 @@ def refused(reason: str) -> Fate:
 
 @dataclass(slots=True)
 class _Account:
-    """What is known of an owner: the tokens by digest, those that went in meanwhile too."""
+    """What is known of an owner: the tokens by digest, and how many count under each policy.
+
+    Those that went in meanwhile do, too; what has expired makes room.
+    """
 
     tokens: dict[bytes, Token] = field(default_factory=dict)
-    added: int = 0
+    counted: Counter[str] = field(default_factory=Counter)
 
 
 class Importer:
@@ -87,6 +92,7 @@ class Importer:
             account = self._accounts[token.owner]
             if account is not None:
                 account.tokens[token.digest] = token
+                account.counted[token.policy] += token.state not in _PAST
 
     def _decide(self, entry: Entry, trace: Word) -> Fate:
         account = self._accounts[entry.owner]
@@ -100,10 +106,10 @@ class Importer:
             return _known(known, entry)
         if trace is not Word.UNKNOWN:
             return _fate(trace, entry)
-        most = entry.wish.policy.max_tokens
-        if len(account.tokens) + account.added >= most:
-            return _full(most)
-        account.added += 1
+        policy = entry.wish.policy
+        if account.counted[policy.name] >= policy.max_tokens:
+            return _full(policy.max_tokens)
+        account.counted[policy.name] += 1
         return IMPORTED
 
     async def _make(self, entries: Sequence[Entry]) -> list[Fate]:

@@ -116,7 +116,16 @@ class Imports:
 
     async def _import_all(self, tokens: Sequence[Foreign]) -> list[Reply]:
         replies = await self._run([self._importing(token) for token in tokens])
+        rooms: dict[tuple[str, str], int] = {}
         for at, reply in enumerate(replies):
+            if reply[0] == b"full":
+                new = tokens[at].new
+                who = new.owner, new.policy.letter
+                if who not in rooms:
+                    rooms[who] = await self._store.make_room(new.owner, new.policy)
+                again = self._importing(tokens[at], ceiling=rooms[who])
+                replies[at] = (await self._run([again]))[0]
+                continue
             barred = reply[0] == b"conflict" and len(reply) > 1
             if barred and not await self._leads_somewhere(tokens[at], reply):
                 seen = reply[1] + reply[2]
@@ -128,7 +137,7 @@ class Imports:
         args: list[Part] = [token.shard, os.urandom(8), *seen, token.new.policy.grave_ms]
         return Call(self._claim, [alias], args)
 
-    def _importing(self, token: Foreign, seen: bytes = b"") -> Call:
+    def _importing(self, token: Foreign, seen: bytes = b"", ceiling: int = 0) -> Call:
         new, shard = token.new, token.shard
         keys = [
             self._keys.token(shard, new.digest),
@@ -148,7 +157,7 @@ class Imports:
             new.age_ms,
             token.made_ms,
             new.nonce,
-            new.policy.max_tokens,
+            ceiling or new.policy.max_tokens,
             new.password,
             b"1" if token.active else b"",
             seen,

@@ -170,7 +170,7 @@ class Store:
             if outcome.word is Word.TRIM:
                 await self.trim(new.owner, new.policy)
             elif outcome.word is Word.FULL and not ceiling:
-                ceiling = await self._count_others(shard, new) + new.policy.max_tokens
+                ceiling = await self.make_room(new.owner, new.policy)
             elif outcome.word is Word.UNKNOWN:
                 await self.check_born()
                 return outcome
@@ -230,14 +230,20 @@ class Store:
         patience_ms = int(self.client.timeout_s * 333)
         return await self.client.run(*steps, (b"WAIT", self._wait_replicas, patience_ms))
 
-    async def _count_others(self, shard: bytes, new: NewToken) -> int:
-        """Tidy the whole index, and count the entries of other policies that are left."""
-        index = self.keys.index(shard, new.owner)
+    async def make_room(self, owner: str, policy: Policy) -> int:
+        """Unlist what is dead, and under *policy* what has expired; what the index may hold then.
+
+        Only tokens of *policy* count against its ``max_tokens``.
+        """
+        shard = shard_of(owner)
+        index = self.keys.index(shard, owner)
         entries = (await self.client.run((b"ZRANGE", index, 0, -1)))[0]
         for start in range(0, len(entries), BURY):
-            await self.client.run(*self._tidy(shard, new.owner, entries[start : start + BURY], {}))
+            some = entries[start : start + BURY]
+            await self.client.run(*self._tidy(shard, owner, some, {}, room=policy.letter))
         left = (await self.client.run((b"ZRANGE", index, 0, -1)))[0]
-        return sum(1 for entry in left if split_entry(entry)[1] != new.policy.letter)
+        others = sum(1 for entry in left if split_entry(entry)[1] != policy.letter)
+        return others + policy.max_tokens
 
     # -- revoke, amend -----------------------------------------------------------------------
 
@@ -356,7 +362,13 @@ class Store:
         raise StoreDown("moved on")
 
     def _tidy(
-        self, shard: bytes, owner: str, entries: Sequence[bytes], names: Mapping[bytes, bytes]
+        self,
+        shard: bytes,
+        owner: str,
+        entries: Sequence[bytes],
+        names: Mapping[bytes, bytes],
+        *,
+        room: str = "",
     ) -> list[Call]:
         if not entries and not names:
             return []
@@ -367,7 +379,7 @@ class Store:
             self.keys.names(shard, owner),
             *(self.keys.token(shard, digest) for digest in digests),
         ]
-        args: list[Part] = [owner, len(entries), *entries, *names]
+        args: list[Part] = [owner, len(entries), room, *entries, *names]
         return [Call(self.scripts["bury"], keys, args)]
 
     async def bury_all(self, owner: str) -> int:

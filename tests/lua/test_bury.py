@@ -9,14 +9,16 @@ from service.store.keys import shard_of
 from tests.makers import NETBOX, PUPPET, TOWER, Made, Rig
 
 
-async def bury(rig: Rig, entries: list[Made], names: dict[bytes, bytes] | None = None) -> list:
+async def bury(
+    rig: Rig, entries: list[Made], names: dict[bytes, bytes] | None = None, room: str = ""
+) -> list:
     """The script itself over index entries and names."""
     shard, names = shard_of("alice"), names or {}
     keys = [rig.keys.owners(shard), rig.index("alice"), rig.names("alice")]
     keys += [each.key for each in entries]
     keys += [rig.keys.token(shard, digest) for digest in names.values()]
     listed = [made.digest + (b"t" if made.outcome.expires_ms else b"n") for made in entries]
-    return await rig.call("bury", keys, "alice", len(entries), *listed, *names)
+    return await rig.call("bury", keys, "alice", len(entries), room, *listed, *names)
 
 
 async def test_the_living_stay(rig: Rig):
@@ -37,6 +39,23 @@ async def test_the_expired_stay_listed(rig: Rig):
 
     assert ["ok", 0] == await bury(rig, [made])
     assert Word.EXPIRED == await rig.word(made)
+
+
+async def test_the_expired_make_room_where_it_is_needed(rig: Rig):
+    """Those of one policy leave the index alone; the living, and others, stay."""
+    expired, living = await rig.make(), await rig.make()
+    other = await rig.make(policy=PUPPET)
+    for made, policy in ((expired, TOWER), (other, PUPPET)):
+        await rig.run(b"PEXPIRE", made.key, policy.grave_ms - 1_000)
+    ttl = await rig.ttl(expired)
+
+    assert ["ok", 0] == await bury(rig, [expired, living], room="n")
+    assert ["ok", 1] == await bury(rig, [expired, living], room="t")
+
+    assert [living.digest + b"t", other.digest + b"p"] == (
+        await rig.run(b"ZRANGE", rig.index("alice"), 0, -1)
+    )
+    assert (Word.EXPIRED, True) == (await rig.word(expired), await rig.ttl(expired) <= ttl)
 
 
 @pytest.mark.parametrize("policy", [TOWER, NETBOX], ids=lambda policy: policy.name)

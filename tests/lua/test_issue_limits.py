@@ -9,7 +9,7 @@ import pytest
 from service.model import Word
 from service.store.keys import shard_of
 from tests.lua.test_issue import rig_issue
-from tests.makers import NETBOX, TOWER, Rig
+from tests.makers import NETBOX, PUPPET, TOWER, Rig
 
 THREE = replace(TOWER, per_user=3)
 
@@ -149,6 +149,21 @@ async def test_a_full_house_of_the_dead_is_tidied(rig: Rig):
         await rig.run(b"DEL", (await node.make(policy=few)).key)
 
     assert Word.ISSUED == (await node.make(policy=few)).outcome.word
+
+
+async def test_a_full_house_of_the_expired_has_room(rig: Rig):
+    """As many as are alive count against max_tokens; none of these is let go."""
+    few = replace(PUPPET, max_tokens=3)
+    node = rig.node(TOWER, few)
+    made = [await node.make(policy=few) for _ in range(3)]
+    for each in made[:2]:
+        await rig.edit(each, end_ms=await rig.now() - 1)
+
+    words = [(await node.make(policy=few)).outcome.word for _ in range(3)]
+
+    assert [Word.ISSUED, Word.ISSUED, Word.FULL] == words
+    assert [False, False, True] == await node.live(made)
+    assert 3 == await rig.run(b"ZCARD", rig.index("alice"))
 
 
 async def test_every_issue_tidies_a_little(rig: Rig):

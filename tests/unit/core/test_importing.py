@@ -23,9 +23,10 @@ from service.core.importing import (
     terms_of,
 )
 from service.core.secret import Form, digest_of, shard_of_text
+from service.errors import TooManyTokens
 from service.model import Level, Life, Token, Word
 from service.store.keys import shard_of
-from tests.makers import CURL, HOME, MINUTE, NETBOX, TOWER, Rig, wish
+from tests.makers import CURL, HOME, MINUTE, NETBOX, TOWER, Rig, own_text, wish
 
 KEY = "0123456789abcdef0123456789abcdef01234567"
 MIXED = "Zz" + KEY[2:]
@@ -477,6 +478,23 @@ async def test_nobody_gets_more_tokens_than_the_policy_allows(rig: Rig) -> None:
     full = refused("this user already has 2 tokens")
     for write in (False, True):
         assert [IMPORTED, full, full] == await take(rig, *rows, terms=few, write=write)
+
+
+async def test_what_has_expired_makes_room(rig: Rig) -> None:
+    """And so do tokens of other policies; what lives counts."""
+    policy = replace(NETBOX, max_tokens=2)
+    old = [await rig.tokens.issue(wish("alice", policy, lifetime_ms=MINUTE)) for _ in range(2)]
+    await rig.tokens.issue(wish("alice", TOWER))
+    for issued in old:
+        token = await rig.tokens.get(issued.token_id)
+        await rig.edit(rig.made(token), end_ms=await rig.now() - 1)
+    rows = [row(key=key) for key in keys(3)]
+
+    wanted = [IMPORTED, IMPORTED, refused("this user already has 2 tokens")]
+    for write in (False, True):
+        assert wanted == await take(rig, *rows, terms=terms_of(policy), write=write)
+    with pytest.raises(TooManyTokens):
+        await rig.tokens.issue(wish("alice", policy, text=own_text("alice")))
 
 
 async def test_another_import_may_fill_the_house_meanwhile(rig: Rig) -> None:

@@ -132,9 +132,12 @@ def _patient(config: Config) -> Config:
 
 def _opened(order: Order, cargo: Cargo, files: ExitStack) -> Tally:
     """The file, open and looked at; ends when it cannot be read or is something else."""
-    raw = _file(order, files)
-    kind = _kind(order, cargo, raw)
-    lines = _csv(raw, cargo) if kind == "csv" else json_lines(raw)
+    try:
+        raw = _file(order, files)
+        kind = _kind(order, cargo, raw.peek(len(GZIP)))
+        lines = _csv(raw, cargo) if kind == "csv" else json_lines(raw)
+    except OSError as error:
+        stop(FAULTY, f"{order.name}: {error.strerror}")
     # A pipe has no size, and no place where one is in it.
     size = os.fstat(raw.fileno()).st_size if raw.seekable() else 0
     report = _report(order, raw, files)
@@ -142,21 +145,17 @@ def _opened(order: Order, cargo: Cargo, files: ExitStack) -> Tally:
 
 
 def _file(order: Order, files: ExitStack) -> BufferedReader:
-    try:
-        return files.enter_context(open(0 if order.file == STDIN else order.file, "rb"))
-    except OSError as error:
-        stop(FAULTY, f"{order.name}: {error.strerror}")
+    return files.enter_context(open(0 if order.file == STDIN else order.file, "rb"))
 
 
-def _kind(order: Order, cargo: Cargo, raw: BufferedReader) -> str:
-    start = raw.peek(len(GZIP))
-    path = Path(order.file)
-    compressed = start.startswith(GZIP)
-    suffix = path.with_suffix("").suffix if compressed else path.suffix
-    kind = order.kind or SUFFIXES.get(suffix.lower())
-    if compressed:
-        line = f"zcat {shlex.quote(order.file)} | {cargo.command} - --format {kind or 'csv'}"
+def _kind(order: Order, cargo: Cargo, start: bytes) -> str:
+    """What the file is, which begins with *start*."""
+    suffixes = [SUFFIXES.get(suffix.lower()) for suffix in reversed(Path(order.file).suffixes)]
+    if start.startswith(GZIP):
+        inside = order.kind or next(filter(None, suffixes), "csv")
+        line = f"zcat {shlex.quote(order.file)} | {cargo.command} - --format {inside}"
         stop(FAULTY, printable(f"{order.name} is compressed; this unpacks it: {line} …"))
+    kind = order.kind or next(iter(suffixes), None)
     if kind is None:
         what = order.name if order.file == STDIN else "the suffix of FILE"
         stop(FAULTY, f"{what} does not say what it is: use --format")

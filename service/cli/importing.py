@@ -40,8 +40,8 @@ def import_tokens(*, path: str | None, policy: str, **given: Any) -> None:
 
     FILE (- is standard input) is CSV with column names in its first line, or has a JSON object in
     each line. A row has owner, and key or else digest (SHA-256 of the key, in hex) and first4: the
-    first four characters of a key of 40 hexadecimal digits, ---- for any other. It may have
-    created, expires, write_enabled, enabled, description and allowed_ips.
+    first four characters of a key of 40 hexadecimal digits in lower case, ---- for any other. It
+    may have created, expires, write_enabled, enabled, description and allowed_ips.
 
     It can be run again: a row that is there already is left as it is, also under another policy,
     and a token that was revoked here stays dead. Exits 1 when rows were refused; the others are

@@ -167,7 +167,7 @@ def disable(number: int, *, path: str | None) -> None:
 @click.argument("number", metavar="ID", type=click.IntRange(min=1))
 @named_file
 def enable(number: int, *, path: str | None) -> None:
-    """Let the token with this ID work again, also one that was disabled before its import.
+    """Let the token with this ID work again, also one that was imported as disabled.
 
     \b
     Example:

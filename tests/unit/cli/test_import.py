@@ -276,6 +276,10 @@ def test_a_first_line_that_names_no_columns_is_usage(bob: Any, head: str) -> Non
             "zcat 'it'\"'\"'s.csv.gz' | tokenhouse token import - --format csv …",
         ),
         (("it's.csv.gz", "--policy", "netbox", "--format", "jsonl"), " - --format jsonl …"),
+        (
+            ("gz.jsonl", "--policy", "netbox"),
+            "zcat gz.jsonl | tokenhouse token import - --format j",
+        ),
     ],
 )
 def test_what_cannot_be_begun_is_usage(bob: Any, args: tuple[str, ...], line: str) -> None:
@@ -283,7 +287,8 @@ def test_what_cannot_be_begun_is_usage(bob: Any, args: tuple[str, ...], line: st
     jsonl(*rows(1), name="tokens.txt")
     jsonl(*rows(1))
     Path("array.json").write_text(f" \n{json.dumps(rows(1))}")
-    Path("it's.csv.gz").write_bytes(gzip.compress(b"key,owner\n"))
+    for name in ("it's.csv.gz", "gz.jsonl"):
+        Path(name).write_bytes(gzip.compress(b"key,owner\n"))
     before = Path("tokens.jsonl").read_text()
 
     result = bob("token", "import", *args)

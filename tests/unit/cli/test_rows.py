@@ -87,14 +87,19 @@ DESCRIPTION = st.sampled_from(
 )
 
 
-@given(st.lists(DESCRIPTION, max_size=30))
-def test_every_row_is_read_or_refused_by_its_own_line(descriptions: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("head", "tail"), [(HEAD, ""), (HEAD + ",allowed_ips", ","), (HEAD + ",expires", ',""')]
+)
+@given(descriptions=st.lists(DESCRIPTION, max_size=30))
+def test_every_row_is_read_or_refused_by_its_own_line(
+    head: str, tail: str, descriptions: list[str]
+) -> None:
     """Wherever the quotes are, each line that begins with a key is told of once."""
-    texts = [f"{key},bob,{text}" for key, text in zip(KEYS, descriptions, strict=False)]
-    physical = "\n".join([HEAD, *texts]).split("\n")
+    texts = [f"{key},bob,{text}{tail}" for key, text in zip(KEYS, descriptions, strict=False)]
+    physical = "\n".join([head, *texts]).split("\n")
     begin = {at: line[:40] for at, line in enumerate(physical, 1) if ",bob," in line}
 
-    lines = table(*texts)
+    lines = table(*texts, head=head)
 
     numbers = [line.number for line in lines]
     assert sorted(set(numbers)) == numbers

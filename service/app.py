@@ -51,6 +51,7 @@ class App:
         asking = Asking(
             trust=self.house.trust,
             ip_header=config.server.client_ip_header,
+            fallback=config.server.bind_ip_fallback == "peer",
             cookie=config.gate.cookie,
             query=config.gate.query,
             preflight=config.gate.preflight,

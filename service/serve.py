@@ -97,14 +97,17 @@ def run(
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """Listen on the first address that *host* stands for."""
+    """Listen on the first address that *host* stands for; ``::`` is all of them, IPv4 too."""
     if not 0 <= port <= MAX_PORT:
         raise ConfigError(f"cannot listen on {_spell(host, port)}: a port is 0 to {MAX_PORT}")
     try:
         family, _, _, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-        return socket.create_server(address[:2], family=family, backlog=BACKLOG)
+        both = address[0] == "::" and socket.has_dualstack_ipv6()
+        return socket.create_server(
+            address[:2], family=family, backlog=BACKLOG, dualstack_ipv6=both
+        )
     except socket.gaierror as error:
         raise ConfigError(f"cannot listen on {_spell(host, port)}: {error.strerror}") from error
     except OSError as error:

@@ -13,7 +13,7 @@ from service.cli.shown import print_facts, print_json
 from service.cli.token import record
 from service.core.address import pack, unpack
 from service.core.secret import agent_digest
-from service.gate.question import READS
+from service.gate.question import READS, Missing, may_be_token
 from service.gate.reasons import REASONS
 from service.house import House
 from service.model import NO_AGENT, Level, Token, Trace, Verdict, Word, split_id
@@ -35,7 +35,7 @@ class Use:
         return cls(
             address=pack(address),
             agent=agent_digest(agent.encode(errors="surrogateescape")),
-            write=method.upper().encode() not in READS,
+            write=method.encode(errors="surrogateescape") not in READS,
         )
 
 
@@ -69,10 +69,11 @@ def explain(
 
 async def _explained(house: House, number: int | None, text: bytes, use: Use) -> dict[str, object]:
     token = await (house.tokens.get(number) if number is not None else house.tokens.find(text))
-    verdict = Verdict(word=Word.UNKNOWN) if token is None else await _verdict(house, token, use)
-    told: dict[str, object] = {"reason": verdict.word.value, "means": REASONS[verdict.word]}
     if token is None:
-        return told
+        reason = Word.UNKNOWN if may_be_token(text) else Missing.MALFORMED
+        return {"reason": reason.value, "means": REASONS[reason]}
+    word = (await _verdict(house, token, use)).word
+    told: dict[str, object] = {"reason": word.value, "means": REASONS[word]}
     return {**told, **record(token), **_bounds(house, token, use)}
 
 

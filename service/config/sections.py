@@ -59,7 +59,7 @@ class Server(Section):
     )
     bind_ip_fallback: Annotated[str, Choice(("refuse", "peer"))] = knob(
         "refuse",
-        "What a login under a binding policy gets when a trusted proxy names no usable address.",
+        "Who the client is when a trusted proxy names no usable address.",
     )
     max_body: Annotated[int, Size("1KiB", "16MiB")] = knob(
         "64KiB", "The largest request body that is read."

@@ -56,8 +56,8 @@ class Gate:
         if isinstance(question, Missing):
             self.counts.refused(question.encode())
             if self.tells and question is not Missing.PREFLIGHT:
-                client = scope.get("client")
-                tell(question, mount, pack(client[0]) if client else b"")
+                peer = peer_of(self.questions, scope)
+                tell(question, mount, self.questions.client(scope["headers"], peer))
             return self.answers.unasked(question, mount)
         asked_at = monotonic()
         verdict = await self.tokens.verify(
@@ -77,12 +77,17 @@ class Gate:
 
 def asked(questions: Questions, mount: Mount, scope: Scope) -> Question | Missing:
     """The question that the request of *scope* puts, or why it puts none."""
-    client = scope.get("client")
     return questions.read(
         mount,
         scope["method"].encode("latin-1"),
         scope["query_string"],
         headers=scope["headers"],
         fields=dict(scope["headers"]),
-        peer=questions.peer(pack(client[0]) if client else b""),
+        peer=peer_of(questions, scope),
     )
+
+
+def peer_of(questions: Questions, scope: Scope) -> tuple[bytes, bool]:
+    """Who sent the request of *scope*, as ``Questions.read`` takes it."""
+    client = scope.get("client")
+    return questions.peer(pack(client[0]) if client else b"")

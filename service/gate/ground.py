@@ -43,9 +43,9 @@ class Shape(NamedTuple):
     seen: bytes
 
 
-def blank(mount: Mount) -> Shape:
+def blank(mount: Mount, address: bytes) -> Shape:
     """The shape of a request that asks nothing."""
-    return Shape(mount, b"", b"", False, True, b"")
+    return Shape(mount, address, b"", False, True, b"")
 
 
 ShapeKey = tuple[bytes, bytes, bytes, tuple[bytes, bool]]

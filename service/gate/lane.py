@@ -145,7 +145,7 @@ class Pending(Asker):
         ground = self.protocol.ground
         ground.counts.refused(reason.encode())
         if ground.tells and reason is not Missing.PREFLIGHT:
-            tell(reason, self.shape.mount, self.shape.address or self.protocol.peer)
+            tell(reason, self.shape.mount, self.shape.address)
         ground.renew(self.protocol.server_state.default_headers)
         self._write(ground.refusal(reason, self.shape.mount))
 
@@ -191,11 +191,6 @@ class Lane(Limited):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._peer = self.ground.questions.peer(pack(self.client[0]) if self.client else b"")
-
-    @property
-    def peer(self) -> bytes:
-        """The address at the other end, 16 bytes; empty when it has none."""
-        return self._peer[0]
 
     # -- what the transport tells, in its order ------------------------------------------------
 
@@ -326,11 +321,13 @@ class Lane(Limited):
         keep_alive: bool = True,
     ) -> Shape | None:
         """Ask what a request asks; None when it asks nothing and was refused."""
-        ground = self.ground
+        ground, address = self.ground, b""
         try:
             question = ground.questions.read(
                 mount, method, query, headers=headers, fields=fields, peer=self._peer
             )
+            if ground.tells and not isinstance(question, Question):
+                address = ground.questions.client(headers, self._peer)
         except Exception:
             log.exception("the lane failed")
             question = None
@@ -344,7 +341,7 @@ class Lane(Limited):
                 pending.token, pending.asked_at = question.token, monotonic()
                 self.ask_slowly(pending, question.trace)
             return shape
-        self.cycle = pending = Pending(self, blank(mount), keep_alive)  # type: ignore[assignment]
+        self.cycle = pending = Pending(self, blank(mount, address), keep_alive)  # type: ignore[assignment]
         if question is None:
             pending.undecided("failed")
         else:

@@ -81,6 +81,8 @@ class Asking:
 
     trust: Trust
     ip_header: str
+    fallback: bool = False
+    """Whether a trusted proxy that names no client stands for him."""
     cookie: bool = False
     query: bool = False
     preflight: bool = False
@@ -90,6 +92,11 @@ def mount_of(path: bytes) -> Mount | None:
     """Which gate path *path* is (raw, without the query); None when it is none."""
     mount = _BY_PATH.get(path)
     return EXT if mount is None and path.startswith(b"/authz/ext/") else mount
+
+
+def may_be_token(text: bytes) -> bool:
+    """Whether anything that is written like *text* can be a token."""
+    return 0 < len(text) <= MAX_TOKEN and not text.translate(None, FIT) and not is_garbled(text)
 
 
 class Questions:
@@ -149,12 +156,22 @@ class Questions:
         if token is None:
             asks = method == b"OPTIONS" and self.asking.preflight and self._is_preflight(fields)
             return Missing.PREFLIGHT if asks else Missing.NONE
-        if not 0 < len(token) <= MAX_TOKEN or token.translate(None, FIT) or is_garbled(token):
+        if not may_be_token(token):
             return Missing.MALFORMED
         if trusted:
-            address = self._client(headers, address)
+            address = self.client(headers, peer)
         agent = agent_digest(fields.get(b"user-agent", b""))
         return Question(token, address, agent, method not in READS, not trusted, trace)
+
+    def client(self, headers: Iterable[Header], peer: tuple[bytes, bool]) -> bytes:
+        """The client's address, 16 bytes, or empty; the arguments as in ``read``."""
+        address, trusted = peer
+        if not trusted:
+            return address
+        name, asking = self._ip_header, self.asking
+        values = [value.decode("latin-1") for header, value in headers if header == name]
+        found = client_address(address, claims_of(asking.ip_header, values), asking.trust)
+        return found or (address if asking.fallback else b"")
 
     def _tokens(self, headers: Iterable[Header], query: bytes) -> tuple[set[bytes], Trace]:
         """Every different credential of a request, fit to be a token or not, and what is left."""
@@ -175,11 +192,6 @@ class Questions:
         """Whether an OPTIONS is a browser's question (Fetch §3.2.2), which has no credentials."""
         asks = all(fields.get(name) for name in PREFLIGHT)
         return asks and self.credentials.isdisjoint(fields)
-
-    def _client(self, headers: Iterable[Header], peer: bytes) -> bytes:
-        values = [value.decode("latin-1") for name, value in headers if name == self._ip_header]
-        claims = claims_of(self.asking.ip_header, values)
-        return client_address(peer, claims, self.asking.trust)
 
 
 def _method(mount: Mount, headers: Iterable[Header]) -> bytes:

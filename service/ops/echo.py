@@ -9,9 +9,10 @@ import orjson
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from service.core.address import claims_of, pack, unpack
+from service.core.address import claims_of, client_address, unpack
 from service.errors import StoreDown
-from service.gate.question import EXT, MOUNTS, READS, Missing, Mount, Question
+from service.gate.asgi import peer_of
+from service.gate.question import EXT, MOUNTS, READS, Asking, Missing, Mount, Question
 from service.gate.reasons import REASONS
 from service.model import Trace, Verdict, Word
 from service.ops.access import Access, bare
@@ -60,11 +61,13 @@ class Echo:
         self, mount: Mount, question: Question, scope: Scope, verdict: Verdict
     ) -> dict[str, Any]:
         asking, headers = self._access.questions.asking, scope["headers"]
-        peer = pack(scope["client"][0]) if scope.get("client") else b""
-        trusted = peer in asking.trust
+        peer, trusted = peer_of(self._access.questions, scope)
         values = [
             value.decode("latin-1") for name, value in headers if name == asking.ip_header.encode()
         ]
+        claims = claims_of(asking.ip_header, values)
+        named = bool(client_address(peer, claims, asking.trust))
+        stands_in = not trusted or (asking.fallback and not named)
         source = mount.method_header.decode() if mount.method_header else ""
         methods = [value.decode("latin-1") for name, value in headers if name == source.encode()]
         fields = {name.decode("latin-1") for name, _ in headers}
@@ -75,7 +78,7 @@ class Echo:
             "peer": {"address": unpack(peer) if peer else NO_ADDRESS, "trusted": trusted},
             "client": {
                 "address": unpack(question.address) if question.address else NO_ADDRESS,
-                "read_from": asking.ip_header if trusted else "the peer",
+                "read_from": "the peer" if stands_in else asking.ip_header,
                 "header": values,
             },
             "agent": [value.decode("latin-1") for name, value in headers if name == b"user-agent"],
@@ -91,9 +94,9 @@ class Echo:
             "warnings": list(
                 _warnings(
                     trusted=trusted,
-                    address=question.address,
-                    claims=claims_of(asking.ip_header, values),
-                    header=asking.ip_header,
+                    named=named,
+                    claims=claims,
+                    asking=asking,
                     methods=methods if source else None,
                 )
             ),
@@ -109,18 +112,20 @@ def _mount(path: str) -> Mount | None:
 
 
 def _warnings(
-    *, trusted: bool, address: bytes, claims: list[str], header: str, methods: list[str] | None
+    *, trusted: bool, named: bool, claims: list[str], asking: Asking, methods: list[str] | None
 ) -> Iterator[str]:
     """What an operator would want to know, one sentence each."""
+    header = asking.ip_header
+    so = "it is taken for the client" if asking.fallback else "the client is not known"
     if not trusted and claims:
         yield (
             f"{header} says who the client is, but the peer is not in server.trusted_proxies: "
             "it was not believed."
         )
     if trusted and not claims:
-        yield f"The peer is trusted, and sends no {header}: the client is not known."
-    elif trusted and not address:
-        yield f"{header} cannot be read, so the client is not known: no bound token fits."
+        yield f"The peer is trusted, and sends no {header}: {so}."
+    elif trusted and not named:
+        yield f"The peer is trusted, and its {header} cannot be read: {so}."
     if methods is None:
         return
     if not trusted:

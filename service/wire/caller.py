@@ -15,12 +15,11 @@ from service.wire.dialect import Service
 class Caller:
     """All addresses are 16 bytes, or empty when unknown.
 
-    *address* is what a use of a token is held to, *login_address* what a new token is bound to,
+    *address* is what a new token is bound to and a use of a token is held to, as at the gate;
     *guard_address* what failed logins are counted by. *agent* is a digest.
     """
 
     address: bytes
-    login_address: bytes
     guard_address: bytes
     agent: bytes
 
@@ -31,12 +30,12 @@ def caller_of(request: Request, service: Service) -> Caller:
     peer = pack(request.client.host) if request.client else b""
     claims = claims_of(server.client_ip_header, request.headers.getlist(server.client_ip_header))
     address = client_address(peer, claims, service.trust)
-    fallback = peer if server.bind_ip_fallback == "peer" else b""
+    if server.bind_ip_fallback == "peer":
+        address = address or peer
     # Of several agents the last one counts, as at the gate: a token must fit in both places.
     agents = request.headers.getlist("user-agent") or [""]
     return Caller(
         address=address,
-        login_address=address or fallback,
         guard_address=address or peer,
         agent=agent_digest(agents[-1].encode("latin-1")),
     )

@@ -121,22 +121,23 @@ def test_explain_says_which_rule_decides(pair: Pair) -> None:
     inactive = explain(pair, "--id", number, *here)
 
     assert ("ok", "alice", "-") == (good["reason"], good["owner"], good["last_used"] or "-")
-    assert "fits" in good["bound to address"]
+    assert "fits" in good["bound_to_address"]
     assert "mismatch" == away["reason"]
-    assert "127.0.0.1/128 as IPv6 (does not fit)" == away["bound to address"]
-    assert "(fits)" in away["bound to agent"]
+    assert "127.0.0.1/128 as IPv6 (does not fit)" == away["bound_to_address"]
+    assert "(fits)" in away["bound_to_agent"]
     assert "inactive" == inactive["reason"]
     assert "unknown" == explain(pair, "--stdin", stdin="0" * 40)["reason"]
-    assert "unknown" == explain(pair, "--stdin", stdin="th_garbled")["reason"]
+    assert "malformed" == explain(pair, "--stdin", stdin="th_garbled")["reason"]
+    assert "malformed" == explain(pair, "--stdin", stdin="a b")["reason"]
 
 
 def test_explain_tells_a_write_from_a_read(pair: Pair) -> None:
-    """A read-only token and the method."""
+    """A read-only token and the method, which is written as the gate wants it."""
     words = ("token", "issue", "--user", "alice", "--read-only")
     token = tokenhouse(*words, store=pair.server.url).stdout.strip()
 
     reasons = [
         explain(pair, "--stdin", "--method", method, stdin=token)["reason"]
-        for method in ("GET", "post", "DELETE")
+        for method in ("GET", "get", "DELETE")
     ]
     assert ["ok", "read_only", "read_only"] == reasons

@@ -183,6 +183,18 @@ def test_an_address_that_cannot_be_had_is_one_clear_line(host: str, port: int, w
     assert str(caught.value).startswith(words)
 
 
+def test_every_address_is_of_ipv4_too() -> None:
+    """As the manual says of ``::``."""
+    with bind("::", 0) as listener:
+        port = listener.getsockname()[1]
+        for host in ("127.0.0.1", "::1"):
+            with socket.create_connection((host, port), 5) as client:
+                taken, peer = listener.accept()
+                taken.close()
+
+                assert client.getsockname()[1] == peer[1]
+
+
 def test_an_app_that_does_not_start_is_an_error() -> None:
     """The process does not stay behind without an app."""
     child = subprocess.run(

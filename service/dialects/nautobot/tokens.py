@@ -43,7 +43,7 @@ async def issued(call: Call, wanted: Sequence[Said]) -> AsyncIterator[list[Issue
     Invalid, with a list as long as *wanted*; Denied; TooManyTokens. None is left of any fault.
     """
     policy = call.service.policies[texts.POLICY]
-    if policy.bind_ip is not Level.OFF and not call.caller.login_address:
+    if policy.bind_ip is not Level.OFF and not call.caller.address:
         raise ClientAddressUnknown
     wishes = [_wish(call, policy, one) for one in wanted]
     try:
@@ -59,7 +59,7 @@ def _wish(call: Call, policy: Policy, wanted: Said) -> Wish:
     return Wish(
         owner=call.me.name,
         policy=policy,
-        address=call.caller.login_address,
+        address=call.caller.address,
         agent=call.caller.agent,
         write=wanted.write,
         end_ms=wanted.end_ms or 0,

@@ -56,7 +56,7 @@ async def make(call: Call, data: Sequence[Any]) -> list[Made]:
     """
     orders = await _each(call, data)
     policy = call.service.policies[texts.POLICY]
-    if policy.bind_ip is not Level.OFF and not call.caller.login_address:
+    if policy.bind_ip is not Level.OFF and not call.caller.address:
         raise ClientAddressUnknown
     wishes = [_wish(call, order) for order in orders]
     try:
@@ -140,7 +140,7 @@ def wish_of(call: Call, owner: str, want: Wanted, *, text: str = "") -> Wish:
     return Wish(
         owner=owner,
         policy=call.service.policies[texts.POLICY],
-        address=call.caller.login_address,
+        address=call.caller.address,
         agent=call.caller.agent,
         write=want.write,
         enabled=want.enabled is not False,

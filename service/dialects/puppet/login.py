@@ -61,7 +61,7 @@ async def another(call: Call) -> Reply:
     policy = call.service.policies[texts.POLICY]
     body = await call.body()
     wanted = conform(parse_json(body) if body else {}, wishes(policy))
-    if policy.bind_ip is not Level.OFF and not call.caller.login_address:
+    if policy.bind_ip is not Level.OFF and not call.caller.address:
         raise ClientAddressUnknown
     try:
         issued = await call.service.tokens.issue(wish_of(call, call.me.name, wanted))
@@ -84,7 +84,7 @@ def wish_of(call: Call, owner: str, wanted: Mapping[str, Any]) -> Wish:
     return Wish(
         owner=owner,
         policy=_endless(policy) if length == 0 else policy,
-        address=call.caller.login_address,
+        address=call.caller.address,
         agent=call.caller.agent,
         lifetime_ms=length or 0,
         label=wanted.get("label", ""),

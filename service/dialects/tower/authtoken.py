@@ -82,7 +82,7 @@ async def _login(call: Call, fields: Fields) -> Reply:
     wish = Wish(
         owner=fields.username,
         policy=service.policies[texts.POLICY],
-        address=caller.login_address,
+        address=caller.address,
         agent=caller.agent,
     )
     try:

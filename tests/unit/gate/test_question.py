@@ -236,6 +236,21 @@ def test_the_address_counts_only_from_a_trusted_proxy_and_from_the_right(
     assert (pack(address) if address else b"") == found.address
 
 
+@pytest.mark.parametrize("said", [[], [(b"x-forwarded-for", b"unknown")]])
+def test_a_trusted_proxy_may_stand_for_a_client_that_it_does_not_name(
+    said: list[tuple[bytes, bytes]],
+) -> None:
+    """Where it is so configured, and never for one that it names; a stranger is who he is."""
+    asking = Asking(trust=TRUST, ip_header="x-forwarded-for", fallback=True)
+    named = ask((b"x-auth-token", TOKEN), (b"x-forwarded-for", b"192.0.2.7"), asking=asking)
+    found = ask((b"x-auth-token", TOKEN), *said, asking=asking)
+    stranger = ask((b"x-auth-token", TOKEN), *said, peer=STRANGER, asking=asking)
+
+    assert [pack("192.0.2.7"), PROXY, STRANGER] == [
+        each.address for each in (named, found, stranger) if isinstance(each, Question)
+    ]
+
+
 def test_an_absent_agent_equals_an_empty_one() -> None:
     """Tower hashes the empty string for a client that sends no User-Agent."""
     absent = ask((b"x-auth-token", TOKEN))

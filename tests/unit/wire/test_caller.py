@@ -41,28 +41,30 @@ def test_the_address_is_what_trusted_proxies_say(peer: str, forwarded: str | Non
     headers = [("X-Forwarded-For", forwarded)] if forwarded else []
     seen = caller(*headers, peer=peer)
 
-    assert {pack(address)} == {seen.address, seen.login_address, seen.guard_address}
+    assert {pack(address)} == {seen.address, seen.guard_address}
 
 
 def test_an_address_that_no_proxy_named_is_unknown():
     """It binds nothing; failed logins are counted by the proxy then."""
     seen = caller(peer=PROXY)
 
-    assert (b"", b"", pack(PROXY)) == (seen.address, seen.login_address, seen.guard_address)
+    assert (b"", pack(PROXY)) == (seen.address, seen.guard_address)
 
 
-def test_a_login_may_fall_back_to_the_peer():
-    """When so configured, a new token is bound to the proxy, but a use stays unknown."""
-    seen = caller(peer=PROXY, bind_ip_fallback="peer")
+@pytest.mark.parametrize("said", [[], [("X-Forwarded-For", "unknown")]])
+def test_the_proxy_may_stand_for_a_client_that_it_does_not_name(said: list[tuple[str, str]]):
+    """When so configured, for logins and uses alike; a client that it names is who it is."""
+    seen = caller(*said, peer=PROXY, bind_ip_fallback="peer")
+    named = caller(("X-Forwarded-For", CLIENT), peer=PROXY, bind_ip_fallback="peer")
 
-    assert (b"", pack(PROXY)) == (seen.address, seen.login_address)
+    assert (pack(PROXY), pack(CLIENT)) == (seen.address, named.address)
 
 
 def test_a_peer_without_an_address_is_unknown():
     """A connection that has no address is from nobody we know."""
     seen = caller(peer=None)
 
-    assert (b"", b"", b"") == (seen.address, seen.login_address, seen.guard_address)
+    assert (b"", b"") == (seen.address, seen.guard_address)
 
 
 def test_another_header_may_name_the_address():

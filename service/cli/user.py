@@ -8,11 +8,12 @@ import click
 
 from service.cli.intake import new_password, password_option
 from service.cli.newcomers import import_users
-from service.cli.options import Text, json_wanted, named_file
+from service.cli.options import FAULTY, Text, json_wanted, named_file, stop
 from service.cli.session import operate, shared
 from service.cli.shown import print_facts, print_json, print_table, utc
 from service.core.permissions import PERMISSIONS
 from service.dialects.puppet.shape import sid
+from service.dialects.puppet.texts import API_USER
 from service.house import House
 from service.model import User
 
@@ -58,6 +59,10 @@ def add(*, path: str | None, from_stdin: bool, granted: tuple[str, ...], **facts
       tokenhouse user add ops --grant users.add_token --grant users.grant_token
     """
     config = shared(path)
+    if "puppet" in config.dialects.enabled and facts["name"].strip() == API_USER:
+        stop(
+            FAULTY, f"{API_USER} is whoever shows Puppet's API an allowed certificate, and no user"
+        )
     password = new_password(from_stdin)
     perms = " ".join(sorted(set(granted)))
     made = operate(config, lambda house: house.users.add(password=password, perms=perms, **facts))

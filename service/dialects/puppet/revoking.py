@@ -11,11 +11,12 @@ from service.core.ids import from_uuid
 from service.dialects.puppet import shape, texts, wanted
 from service.dialects.puppet.credential import presented
 from service.dialects.puppet.people import by_id
-from service.dialects.puppet.refusal import denied, failure, later
+from service.dialects.puppet.refusal import Refused, denied, echo, failure, later
 from service.dialects.puppet.view import CERTIFIED, Call
 from service.dialects.puppet.wanted import Faults, Wanted, is_label
 from service.errors import BadName, NoSuchToken, NoSuchUser, StoreDown
-from service.wire.body import parse_json
+from service.model import User
+from service.wire.body import BadBody, parse_json
 from service.wire.log import shown
 from service.wire.reply import Reply
 
@@ -26,7 +27,12 @@ async def many(call: Call) -> Reply:
     """Everything that query and body name. Refused, when they cannot be understood at all."""
     body = await call.body()
     query = call.request.query_params.multi_items()
-    return await Revocation(call).run(Wanted.of(query, parse_json(body) if body else {}))
+    try:
+        said = parse_json(body) if body else {}
+    except BadBody as error:
+        details = {**Faults().details, "error": echo(str(error))}
+        raise Refused(400, texts.MALFORMED, texts.NOT_JSON, details=details) from None
+    return await Revocation(call).run(Wanted.of(query, said))
 
 
 async def one(call: Call) -> Reply:
@@ -99,19 +105,19 @@ class Revocation:
     async def _username(self, name: str) -> None:
         users, me = self.call.service.users, self.call.me
         try:
-            found = await users.get(name)
+            found: User | None = await users.get(name)
         except BadName:
             self.faults.add(wanted.MALFORMED_USERNAMES, name)
             return
         except NoSuchUser:
-            found = None
+            found = CERTIFIED if name.strip() == texts.API_USER else None
         # Who may not revoke somebody's tokens does not learn whether there is somebody.
         if not me.superuser and (found is None or found.user_id != me.user_id):
             self.faults.add(wanted.DENIED_USERNAMES, name)
         elif found is None:
             self.faults.add(wanted.NONEXISTENT_USERNAMES, name)
         else:
-            await self._all_of(found.name)
+            await self._all_of(found)
 
     async def _id(self, text: str) -> None:
         """The token with this id, or every token of the user with it."""
@@ -129,10 +135,8 @@ class Revocation:
             self.faults.add(wanted.MALFORMED_IDS, text)
         elif not me.superuser and user.user_id != me.user_id:
             self.faults.add(wanted.DENIED_IDS, text)
-        elif user != CERTIFIED:
-            await self._all_of(user.name)
         else:
-            self.faults.revoked = True
+            await self._all_of(user)
 
     async def _numbered(self, number: int, text: str) -> None:
         tokens, me = self.call.service.tokens, self.call.me
@@ -146,7 +150,8 @@ class Revocation:
             pass
         self.faults.revoked = True
 
-    async def _all_of(self, name: str) -> None:
-        with suppress(NoSuchUser):  # deleted since, and every token of his with him
-            await self.call.service.tokens.revoke_owner(name)
+    async def _all_of(self, user: User) -> None:
+        if user != CERTIFIED:  # who has none
+            with suppress(NoSuchUser):  # deleted since, and every token of his with him
+                await self.call.service.tokens.revoke_owner(user.name)
         self.faults.revoked = True

@@ -168,7 +168,8 @@ def _spelled(item: object) -> str:
 
 
 def _bad(fault: str) -> Refused:
-    return Refused(400, texts.MALFORMED, f"The request cannot be understood: {fault}.")
+    msg = f"The request cannot be understood: {fault}."
+    return Refused(400, texts.MALFORMED, msg, details=Faults().details)
 
 
 def is_label(value: str) -> bool:

@@ -194,6 +194,18 @@ def test_show_counts_live_tokens_and_hides_the_hash(run: Any) -> None:
     assert not HASH.search(text + str(facts))
 
 
+def test_add_makes_no_user_whom_puppets_api_takes_for_a_certificate(
+    run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where that API is spoken; elsewhere the name is one like any other."""
+    refused = run("user", "add", "api_user", "--password-stdin", piped="pw")
+
+    assert 2 == refused.exit_code
+    assert "api_user is whoever shows" in refused.output
+    monkeypatch.setenv("TOKENHOUSE_DIALECTS__ENABLED", '["tower"]')
+    run.add("api_user")
+
+
 def test_add_grants_permissions(run: Any) -> None:
     """Each is named once, in whatever order and however often it was given."""
     run.add("bob", *("--grant", "users.view_token", "--grant", "users.add_token") * 2)

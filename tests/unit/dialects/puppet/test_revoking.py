@@ -238,6 +238,9 @@ async def test_what_cannot_be_understood_revokes_nothing(house: Puppet, bob: Any
 
     assert (400, texts.MALFORMED) == refused(answer)
     assert await house.passes(token)
+    details = answer.json()["details"]
+    details.pop("error", None)
+    assert {**{name: [] for name in ARRAYS}, "other_tokens_revoked": False} == details
 
 
 async def test_no_more_than_a_thousand_at_once(bob: Any):
@@ -281,9 +284,11 @@ async def test_the_fixed_ids_are_admin_and_api_user(house: Puppet, alice: Any):
     token = await house.token("admin")
 
     found = await revoke(alice, revoke_tokens_by_ids=f"{admin.upper()},{api_user}")
+    named = await revoke(alice, revoke_tokens_by_usernames="api_user")
 
     assert (400, texts.MALFORMED) == refused(nobody)
     assert (204, False) == (found.status_code, await house.passes(token))
+    assert 204 == named.status_code
 
 
 async def test_a_token_in_the_path_is_for_superusers(house: Puppet, bob: Any, alice: Any):

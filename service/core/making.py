@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from service.core.address import prefix
-from service.core.secret import Form
+from service.core.secret import Form, digest_of
 from service.errors import KeyTaken, LabelTaken, NoSuchUser, TooManyTokens, UserDisabled
 from service.model import (
     NO_AGENT,
@@ -121,6 +121,34 @@ def issued_of(wish: Wish, outcome: Outcome, text: str) -> Issued:
         expires_ms=outcome.expires_ms,
         reused=outcome.word is Word.REUSED,
         replicas=outcome.replicas,
+    )
+
+
+def token_of(wish: Wish, issued: Issued) -> Token:
+    """The token that was just *issued* as *wish* asked (not a reused one), as it would be read.
+
+    Only what its text could be had from again is left out.
+    """
+    head = head_of(wish)
+    return Token(
+        token_id=issued.token_id,
+        owner=wish.owner,
+        policy=wish.policy.name,
+        state="live",
+        write=head.write,
+        enabled=head.enabled,
+        prefix=head.prefix,
+        agent=head.agent,
+        life=head.life,
+        created_ms=issued.created_ms,
+        expires_ms=issued.expires_ms,
+        last_used_ms=0,
+        label=wish.label,
+        description=wish.description,
+        client=wish.client,
+        networks=wish.networks,
+        form=wish.form.name if wish.form else "",
+        digest=digest_of(issued.text.encode()),
     )
 
 

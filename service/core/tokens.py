@@ -31,7 +31,7 @@ from service.model import (
     split_id,
 )
 from service.store.imports import Foreign, Imports
-from service.store.keys import index_entry, shard_of, split_entry
+from service.store.keys import index_entry, shard_of
 from service.store.records import Place, Records
 from service.store.store import Store
 
@@ -207,16 +207,9 @@ class Tokens:
 
     async def used(self, text: bytes, verdict: Verdict) -> Token | None:
         """The token *text* that *verdict* has just allowed; None when it is gone since."""
-        policy = self._policies[verdict.policy]
-        return (await self.of_texts(policy, [(verdict.owner, text)]))[0]
-
-    async def of_texts(
-        self, policy: Policy, pairs: Sequence[tuple[str, bytes]]
-    ) -> list[Token | None]:
-        """The token of each (owner, text) under *policy*, in order; None for one that is gone."""
-        places = [(owner, index_entry(digest_of(text), policy.letter)) for owner, text in pairs]
-        found = {(token.owner, token.digest): token for token in await self.records.at(places)}
-        return [found.get((owner, split_entry(entry)[0])) for owner, entry in places]
+        letter = self._policies[verdict.policy].letter
+        found = await self.records.at([(verdict.owner, index_entry(digest_of(text), letter))])
+        return found[0] if found else None
 
     async def owner_of(self, text: bytes) -> str | None:
         """Whose the token *text* is, or was while it is still kept."""

@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from service.core.address import unpack
+from service.core.making import token_of
 from service.core.tokens import Wish
-from service.dialects.netbox import present, rows, texts
+from service.dialects.netbox import present, texts
 from service.dialects.netbox.fields import Reference, Wanted, chosen_text, reference, wanted
+from service.dialects.netbox.shape import Row
 from service.dialects.netbox.view import Call
 from service.errors import (
     BadName,
@@ -21,7 +23,7 @@ from service.errors import (
     OneRefused,
     UserDisabled,
 )
-from service.model import Issued, Level, Token, User
+from service.model import Issued, Level, User
 from service.wire.log import shown
 from service.wire.rest import bulk, times
 from service.wire.rest.fields import Reader, an_object
@@ -62,7 +64,8 @@ async def make(call: Call, data: Sequence[Any]) -> list[Made]:
     try:
         async with call.service.tokens.all_or_none(wishes) as issued:
             _in_time(call, orders, issued)
-            made = await _represented(call, wishes, issued)
+            each = zip(wishes, issued, orders, strict=True)
+            made = [await represented(call, w, one, owner=o.owner) for w, one, o in each]
     except OneRefused as refused:
         raise _refusal(call, orders, refused) from None
     by, place = call.me.name, unpack(call.caller.guard_address)
@@ -148,7 +151,7 @@ def wish_of(call: Call, owner: str, want: Wanted, *, text: str = "") -> Wish:
         description=want.description or "",
         networks=want.networks,
         text=text,
-        form=None if text else want.form,
+        form=want.form,
     )
 
 
@@ -185,28 +188,18 @@ def _in_time(call: Call, orders: Sequence[Order], issued: Sequence[Issued]) -> N
             raise _beside({"expires": [texts.PAST.format(now)]}, at, len(orders))
 
 
-async def _represented(call: Call, wishes: Sequence[Wish], issued: Sequence[Issued]) -> list[Made]:
-    """The new tokens. NotFound when somebody has deleted one of them or its user since."""
-    pairs = [(wish.owner, made.text.encode()) for wish, made in zip(wishes, issued, strict=True)]
-    tokens = await call.service.tokens.of_texts(call.service.policies[texts.POLICY], pairs)
-    users = await call.service.users.some({wish.owner for wish in wishes})
-    rows = zip(tokens, wishes, issued, strict=True)
-    return [_made(call, token, users.get(wish.owner), made) for token, wish, made in rows]
+async def represented(call: Call, wish: Wish, issued: Issued, *, owner: User | None) -> Made:
+    """The token of *owner* that came of *wish*; nothing is read but what was there already.
 
-
-def _made(call: Call, token: Token | None, owner: User | None, issued: Issued) -> Made:
-    if token is None or owner is None:
-        raise NotFound
-    row = rows.row_of(call, token, owner)
-    body = present.token(call, row, key=issued.text)
-    return Made(body, issued.replicas, present.tag(call, row))
-
-
-async def represented(call: Call, issued: Issued) -> Made:
-    """The new token. NotFound when somebody has deleted it or its user since."""
+    NotFound when somebody has deleted that, or its user, since.
+    """
+    token = token_of(wish, issued)
     try:
-        token = await call.service.tokens.get(issued.token_id)
-        owner = await call.service.users.get(token.owner)
+        if issued.reused:
+            token = await call.service.tokens.get(issued.token_id)
+        owner = owner or await call.service.users.get(token.owner)
     except (NoSuchToken, NoSuchUser):
         raise NotFound from None
-    return _made(call, token, owner, issued)
+    row = Row(token, owner, lambda _: issued.text)
+    body = present.token(call, row, key=issued.text)
+    return Made(body, issued.replicas, present.tag(call, row))

@@ -7,13 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 from service.core.address import unpack
+from service.core.tokens import Wish
 from service.dialects.netbox import fields, texts
 from service.dialects.netbox.fields import Wanted
 from service.dialects.netbox.making import represented, wish_of
 from service.dialects.netbox.tokens import witnesses
 from service.dialects.netbox.view import Call, View, anybody, describe
-from service.errors import BadCredentials, TokenhouseError
-from service.model import Issued
+from service.errors import BadCredentials, BadName, NoSuchUser, TokenhouseError
+from service.model import Issued, User
 from service.wire.log import login_failed, shown
 from service.wire.reply import Reply
 from service.wire.rest.fields import Reader, Wrong, an_object, plain_text
@@ -26,8 +27,11 @@ log = logging.getLogger("tokenhouse.login")
 async def post(call: Call) -> Reply:
     """A new token of the user whose name and password these are."""
     name, password, want = _asked(call, await call.data())
-    issued = await _login(call, name, password, want)
-    made = await represented(call, issued)
+    # Before there is a token that nobody would be told of if the store went away now.
+    owner = await _user(call, name)
+    wish = wish_of(call, owner.name if owner else name, want)
+    issued = await _login(call, wish, password)
+    made = await represented(call, wish, issued, owner=owner)
     return Reply(201, made.body, witnesses(made.replicas))
 
 
@@ -59,18 +63,23 @@ def _pair(data: dict[str, object]) -> tuple[str, str]:
     return name, password
 
 
-async def _login(call: Call, name: str, password: str, want: Wanted) -> Issued:
+async def _user(call: Call, name: str) -> User | None:
+    try:
+        return await call.service.users.get(name)
+    except (NoSuchUser, BadName):
+        return None
+
+
+async def _login(call: Call, wish: Wish, password: str) -> Issued:
     address = call.caller.guard_address
     try:
-        issued = await call.service.logins.issue(
-            wish_of(call, name, want), password, address=address
-        )
+        issued = await call.service.logins.issue(wish, password, address=address)
     except TokenhouseError as error:
-        login_failed(name, address, error)
+        login_failed(wish.owner, address, error)
         if isinstance(error, BadCredentials):
             raise Denied(texts.BAD_LOGIN) from None
         raise
-    log.info("user %s logged in from %s", shown(name), unpack(address))
+    log.info("user %s logged in from %s", shown(wish.owner), unpack(address))
     return issued
 
 

@@ -11,9 +11,10 @@ import pytest
 from service.app import service_of
 from service.dialects.netbox import DIALECT
 from service.house import build
-from tests.unit.dialects.netbox.maker import KEY, TOKENS, Netbox, config, netbox
+from tests.unit.dialects.netbox.maker import KEY, PROVISION, TOKENS, Netbox, config, netbox
 
 ALICE = 2
+WHOLE = {"reuse": True, "max_lifetime": "90d", "bind_ip": "strict"}
 
 
 @pytest.fixture
@@ -225,3 +226,35 @@ async def test_the_older_contract_has_no_check(newer: Netbox):
         assert 404 == (await caller.get(path)).status_code
     async with newer.client() as caller:
         assert 403 == (await caller.get(path)).status_code
+
+
+@pytest.mark.parametrize(
+    ("contract", "policy"), [("3.3", {}), ("4.6", {}), ("4.6", {"idle": "1h"}), ("4.6", WHOLE)]
+)
+async def test_a_new_token_is_told_as_it_is_kept(contract: str, policy: dict[str, Any]):
+    """Whatever was wished, what is said of it at once is what is read of it later."""
+    wishes: list[dict[str, Any]] = [
+        {},
+        {"version": 1},
+        {"description": " a b ", "write_enabled": False, "enabled": False},
+        {"expires": "2999-01-01T00:00:00Z", "allowed_ips": ["10.0.0.0/8", "::/0"]},
+        {"allowed_ips": [], "version": 1, "token": KEY},
+        {"token": KEY, "key": KEY[::-1]},
+    ]
+    made = netbox({"contract": contract}, policy={"netbox": policy})
+    async with made as house, house.client(await house.token("admin")) as client:
+        alone = [await client.post(TOKENS, json={"user": ALICE, **each}) for each in wishes[:4]]
+        listed = await client.post(TOKENS, json=[{"user": ALICE, **each} for each in wishes])
+        login = await client.post(PROVISION, json={"username": " alice", "password": "pw"})
+        told = [*(each.json() for each in (*alone, login)), *listed.json()]
+        later = [await client.get(each["url"]) for each in told]
+        read = [each.json() for each in later]
+
+    for body in (*told, *read):
+        body.pop("token", None)
+        if "idle" in policy:
+            assert body.pop("expires")
+    assert told == read
+    tags = [each.headers.get("etag") for each in later]
+    assert [each.headers.get("etag") for each in alone] == tags[: len(alone)]
+    assert (contract == "4.6") is (tags[0] is not None)

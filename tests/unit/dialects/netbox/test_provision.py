@@ -166,19 +166,46 @@ async def test_replicas_that_have_the_token_are_counted(house: Netbox, monkeypat
     assert "2" == (await provision(house, GOOD)).headers["x-tokenhouse-replicas"]
 
 
-async def test_a_token_that_is_gone_at_once_is_404(house: Netbox, monkeypatch: Any):
-    """Somebody deletes its user while it is being made."""
-    real = house.house.logins.issue
+async def test_an_outage_after_a_token_is_made_keeps_nobody_from_it(
+    house: Netbox, monkeypatch: Any
+):
+    """Nothing has to be read any more to tell of it."""
+    real, last = house.house.logins.issue, house.house.client.run
 
     async def issue(*words: Any, **names: Any) -> Issued:
         issued = await real(*words, **names)
-        await house.house.users.delete("alice")
+        monkeypatch.setattr(house.house.client, "run", None)
         return issued
 
     monkeypatch.setattr(house.house.logins, "issue", issue)
     answer = await provision(house, GOOD)
+    monkeypatch.setattr(house.house.client, "run", last)
+    async with house.client(answer.json()["key"]) as caller:
+        read = await caller.get(answer.json()["url"])
 
-    assert (404, {"detail": "Not found."}) == (answer.status_code, answer.json())
+    assert (201, 200) == (answer.status_code, read.status_code)
+    assert {**answer.json(), "last_used": ...} == {**read.json(), "last_used": ...}
+
+
+async def test_a_token_that_is_used_again_is_read():
+    """It is shown as it is; when somebody has deleted it at once it is 404."""
+    async with netbox(policy={"netbox": {"reuse": True}}) as house:
+        first = (await provision(house, GOOD)).json()
+        async with house.client(first["key"]) as caller:
+            await caller.patch(first["url"], json={"description": "mine"})
+        again = (await provision(house, GOOD)).json()
+        real = house.house.logins.issue
+
+        async def issue(*words: Any, **names: Any) -> Issued:
+            issued = await real(*words, **names)
+            await house.house.users.delete("alice")
+            return issued
+
+        house.house.logins.issue = issue  # type: ignore[method-assign]
+        gone = await provision(house, GOOD)
+
+    assert (first["key"], "mine") == (again["key"], again["description"])
+    assert (404, {"detail": "Not found."}) == (gone.status_code, gone.json())
 
 
 async def test_the_newer_contract_makes_tokens_of_both_versions(newer: Netbox):

@@ -126,12 +126,12 @@ async def form_of(request: Request, limit: int) -> Form:
     body = await read(request, limit)
     pairs = [pair.partition(b"=") for pair in body.split(b"&")]
     names = [unquote_plus(name.decode("latin-1")) for name, _, _ in pairs]
-    agents = [pair for pair, name in zip(pairs, names, strict=True) if name == AGENT]
-    form = parse_form(b"&".join(b"".join(pair) for pair in pairs if pair not in agents))
+    named = list(zip(names, pairs, strict=True))
+    form = parse_form(b"&".join(b"".join(pair) for name, pair in named if name != AGENT))
     if len(names) != len(set(names)):  # RFC 6749 §3.2
         raise Turned(400, texts.INVALID_REQUEST, texts.TWICE)
     if not form.get("token"):
         raise Turned(400, texts.INVALID_REQUEST, texts.NO_TOKEN)
-    agent = agents[0][2] if agents else b""
+    agent = dict(named).get(AGENT, (b"", b"", b""))[2]
     plain = unquote_to_bytes(agent.replace(b"+", b" "))
     return Form(form["token"], form.get("client_ip", ""), plain)

@@ -125,6 +125,14 @@ def test_what_a_client_says_of_itself_does_not_reach_the_application(
     assert "evil.example" not in "".join(asked.got(name))
 
 
+def test_a_client_does_not_say_how_it_came(front: Front) -> None:
+    """Each gateway names the scheme itself, and the address that it sees."""
+    lies = {"x-forwarded-proto": "https", "x-forwarded-for": "9.9.9.9"}
+    asked = front.home.ask(front.token, headers=lies)
+
+    assert (["http"], [HOME]) == (asked.got("x-forwarded-proto"), asked.got("x-forwarded-for"))
+
+
 def test_what_a_client_says_of_itself_does_not_reach_the_token_service(front: Front) -> None:
     """It names itself by the host that was asked for, and not by another that is claimed."""
     claims = {name: "evil.example" for name in CLAIMS}

@@ -99,7 +99,7 @@ def _echo(application: Application) -> type[BaseHTTPRequestHandler]:
         def log_message(self, *words: object) -> None:
             pass
 
-    for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
+    for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT"):
         setattr(Handler, f"do_{method}", Handler.answer)
     return Handler
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from contextlib import closing
@@ -86,6 +87,23 @@ def test_nothing_but_a_get_makes_a_tunnel(front: Front, upgrade: str, method: st
 
     assert got[9:12] in (b"200", b"400", b"403"), got
     assert [] == seen
+
+
+@pytest.mark.parametrize("target", ["a:80", "/app"])
+def test_connect_makes_no_tunnel(front: Front, target: str) -> None:
+    """The application says 200 to it; what comes behind that has to pass the gate as well."""
+    connect = f"CONNECT {target} HTTP/1.1\r\nHost: a:80\r\nAuthorization: Bearer "
+    behind = b"GET /app HTTP/1.1\r\nHost: a\r\nX-Auth-User: mallory\r\nConnection: close\r\n\r\n"
+    raw = b""
+    with closing(connect_from_home(front)) as sock, contextlib.suppress(ConnectionError):
+        sock.sendall(f"{connect}{front.fate('never ends')}\r\n\r\n".encode())
+        raw = sock.recv(65536)
+        sock.sendall(behind)
+        while part := sock.recv(65536):
+            raw += part
+
+    assert raw.startswith(b"HTTP/1.1 ")
+    assert b"mallory" not in raw
 
 
 def test_what_a_client_s_connection_names_is_not_lost(front: Front) -> None:

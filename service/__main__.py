@@ -20,7 +20,8 @@ from service.cli.user import user
 def main() -> None:
     """Opaque API tokens in Redis, with every rule decided there.
 
-    Exit status: 0 good, 1 refused or the store is down, 2 wrong usage or configuration.
+    Exit status: 0 good, 1 refused, the store is down or the output is lost, 2 wrong usage or
+    configuration.
 
     \b
     Example:

@@ -103,7 +103,7 @@ class Importer:
         self._seen.add(entry.digest)
         known = account.tokens.get(entry.digest)
         if known is not None:
-            return _known(known, entry)
+            return _there(known, entry)
         if trace is not Word.UNKNOWN:
             return _fate(trace, entry)
         policy = entry.wish.policy
@@ -135,7 +135,7 @@ class Importer:
         return account.tokens.get(entry.digest) if account else None
 
 
-def _known(token: Token, entry: Entry) -> Fate:
+def _there(token: Token, entry: Entry) -> Fate:
     """What becomes of an entry whose owner has this very *token*."""
     if token.state in _DEAD:
         return refused(f"this key was {token.state} here")

@@ -17,6 +17,7 @@ from service.core.secret import Form, Garbled, Secrets, digest_of, place_of
 from service.errors import (
     NoSuchToken,
     NoSuchUser,
+    StoreDown,
     TokenChanged,
 )
 from service.model import (
@@ -33,7 +34,7 @@ from service.model import (
 from service.store.imports import Foreign, Imports
 from service.store.keys import index_entry, shard_of
 from service.store.records import Place, Records
-from service.store.store import Store
+from service.store.store import TRIES, Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,12 +230,27 @@ class Tokens:
     ) -> tuple[list[Token], int]:
         """(at most *size* of these owners' tokens under *policy*, how many there are), by number.
 
-        Revoked and evicted ones are left out; while they are being tidied away they still count.
+        Revoked and evicted ones are left out. Where some would be on the page they are tidied away
+        before, as what lives comes behind them; if that fails they still count.
         """
-        places = await self.records.places(names, policy.letter)
-        if newest:
-            places.reverse()
-        return await self._kept(places[start : start + size]), len(places)
+        for _ in range(TRIES):
+            places = await self.records.places(names, policy.letter)
+            if newest:
+                places.reverse()
+            wanted = places[start : start + size]
+            kept, owners = await self._kept(wanted)
+            if not owners or not await self._buried(owners):
+                break
+        return kept, len(places)
+
+    async def _buried(self, owners: Collection[str]) -> bool:
+        """Tidy up after these *owners* now; False when the store cannot be written."""
+        try:
+            for owner in owners:
+                await self.store.bury_all(owner)
+        except StoreDown:
+            return False
+        return True
 
     async def page_from(
         self, names: Sequence[str], policy: Policy, *, first: int, size: int
@@ -245,17 +261,17 @@ class Tokens:
         """
         places = await self.records.numbered(names, policy.letter, first=first)
         more = places[size - 1][0] + 1 if len(places) > size else None
-        return await self._kept([place for _, place in places[:size]]), more
+        kept, owners = await self._kept([place for _, place in places[:size]])
+        for owner in owners:
+            self.tidy(owner)
+        return kept, more
 
-    async def _kept(self, wanted: Sequence[Place]) -> list[Token]:
-        """The tokens at these places; what is dead for good is left out and tidied away."""
+    async def _kept(self, wanted: Sequence[Place]) -> tuple[list[Token], set[str]]:
+        """The tokens at these places but those dead for good, and whose these are."""
         found = await self.records.at(wanted)
         kept = [token for token in found if token.state not in (Word.REVOKED, Word.EVICTED)]
-        if len(kept) < len(wanted):
-            there = {(token.owner, token.digest) for token in kept}
-            for owner in {name for name, entry in wanted if (name, entry[:-1]) not in there}:
-                self.tidy(owner)
-        return kept
+        there = {(token.owner, token.digest) for token in kept}
+        return kept, {name for name, entry in wanted if (name, entry[:-1]) not in there}
 
     async def some(
         self, names: Sequence[str], policy: Policy, digests: Collection[bytes]

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
+from service.core.secret import digest_of
+from service.errors import StoreDown
 from service.model import Token
 from service.store.keys import shard_of
 from tests.makers import NETBOX, PUPPET, TOWER, Rig, wish
@@ -35,18 +39,48 @@ async def test_many_owners_make_one_list(rig: Rig) -> None:
     assert (sorted(made)[4:9], 12) == await _page(rig, [*names, "nobody"], 4, 5)
 
 
-async def test_the_dead_leave_the_page_and_then_the_count(rig: Rig) -> None:
-    """At once by a mark or a vanished record, and from the count when they are tidied."""
+async def test_the_dead_are_neither_on_a_page_nor_counted(rig: Rig) -> None:
+    """At once, by a revocation, a mark or a vanished record."""
     made = [await rig.tokens.issue(wish("alice", NETBOX)) for _ in range(4)]
     await rig.tokens.revoke(made[1].text.encode())
     assert ([made[0].token_id, *(each.token_id for each in made[2:])], 3) == await _page(
         rig, ["alice"], 0, 9
     )
-    await rig.tokens.store.revoke_owner("alice")
+    await rig.run(b"DEL", rig.keys.token(shard_of("alice"), digest_of(made[0].text.encode())))
+    assert ([made[2].token_id, made[3].token_id], 2) == await _page(rig, ["alice"], 0, 9)
 
-    assert ([], 3) == await _page(rig, ["alice"], 0, 9)
-    await rig.tokens.settle()
+    await rig.store.revoke_owner("alice")
+
     assert ([], 0) == await _page(rig, ["alice"], 0, 9)
+
+
+async def test_a_page_is_not_empty_while_living_tokens_follow(rig: Rig) -> None:
+    """Though hundreds of dead ones came before them, of one owner and of another."""
+    await rig.owner("bob")
+    for name in ("alice", "bob"):
+        for _ in range(30):
+            await rig.make(name, NETBOX)
+        await rig.store.revoke_owner(name)
+    living = [(await rig.tokens.issue(wish(n, NETBOX))).token_id for n in ("alice", "bob", "alice")]
+
+    assert (sorted(living)[:2], 3) == await _page(rig, ["alice", "bob"], 0, 2)
+    assert (sorted(living)[2:], 3) == await _page(rig, ["alice", "bob"], 2, 2)
+
+
+async def test_a_store_that_cannot_be_written_still_has_pages(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is dead is left out and still counts."""
+    gone = await rig.make(policy=NETBOX)
+    last = (await rig.tokens.issue(wish("alice", NETBOX))).token_id
+    await rig.run(b"DEL", gone.key)
+
+    async def fail(_: str) -> int:
+        raise StoreDown("test")
+
+    monkeypatch.setattr(rig.store, "bury_all", fail)
+
+    assert ([last], 2) == await _page(rig, ["alice"], 0, 9)
 
 
 async def test_a_part_from_a_number_on_says_where_to_go_on(rig: Rig) -> None:

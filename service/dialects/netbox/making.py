@@ -41,6 +41,10 @@ class Order:
     text: str
 
 
+Known = dict[Reference, User | None]
+"""Who was looked for in one request, and who was found."""
+
+
 @dataclass(frozen=True, slots=True)
 class Made:
     """A token that was made, and how many replicas have it (None: nobody asked)."""
@@ -77,9 +81,10 @@ async def make(call: Call, data: Sequence[Any]) -> list[Made]:
 async def _each(call: Call, data: Sequence[Any]) -> list[Order]:
     """An order for each object, checked as far as it can be beforehand."""
     orders: list[Order | Invalid] = []
+    known: Known = {}
     for item in data:
         try:
-            orders.append(await _order(call, item))
+            orders.append(await _order(call, item, known))
         except Invalid as invalid:
             orders.append(invalid)
     name = "token" if call.new else "key"
@@ -96,11 +101,11 @@ async def _each(call: Call, data: Sequence[Any]) -> list[Order]:
     return bulk.each(orders, once)
 
 
-async def _order(call: Call, item: Any) -> Order:
+async def _order(call: Call, item: Any, known: Known) -> Order:
     reader = Reader(an_object(item))
     named = reader.take("user", reference, None, required=True)
     want = wanted(reader, new=call.new, making=True)
-    owner = await _owner(call, reader, named)
+    owner = await _owner(call, reader, named, known)
     if owner is None:
         reader.done()
         raise Forbidden(texts.NOT_FOR_OTHERS)
@@ -109,7 +114,7 @@ async def _order(call: Call, item: Any) -> Order:
     return Order(owner, want, text)
 
 
-async def _owner(call: Call, reader: Reader, named: Reference | None) -> User | None:
+async def _owner(call: Call, reader: Reader, named: Reference | None, known: Known) -> User | None:
     """The user who is *named*, if he may get a token by the caller; else None.
 
     Whoever may not make tokens for others does not learn who there is.
@@ -120,7 +125,9 @@ async def _owner(call: Call, reader: Reader, named: Reference | None) -> User | 
         return call.me
     if not call.may("grant"):
         return None
-    found = await _find(call, named)
+    if named not in known:
+        known[named] = await _find(call, named)
+    found = known[named]
     if found is None or not named.means(found):
         reader.wrong("user", named.lost)
         return None

@@ -67,6 +67,26 @@ async def test_one_for_somebody_else_refuses_all(client: Any):
     assert 1 == await count(client)
 
 
+async def test_a_user_is_looked_for_once(house: Netbox, monkeypatch: Any):
+    """However often a list names him; what it says is heeded in every place."""
+    real, asked = house.house.users.by_id, list[int]()
+
+    async def by_id(number: int) -> Any:
+        asked.append(number)
+        return await real(number)
+
+    monkeypatch.setattr(house.house.users, "by_id", by_id)
+    async with house.client(await house.token("admin")) as admin:
+        made = await admin.post(TOKENS, json=[{"user": each} for each in (2, 3, 2, 1, 3)])
+        lost = await admin.post(TOKENS, json=[{"user": each} for each in (9, 2, 9)])
+
+    assert ["alice", "bob", "alice", "admin", "bob"] == [
+        each["user"]["username"] for each in made.json()
+    ]
+    assert [["user"], [], ["user"]] == [list(each) for each in lost.json()]
+    assert [2, 3, 9, 2] == asked
+
+
 async def test_too_many_tokens_undo_what_was_made():
     """The limit is reached half-way."""
     settings = {"netbox": {"max_tokens": 3}}

@@ -114,9 +114,9 @@ class Amending:
 
     async def _let_go(self, token: Token, word: Word, end_ms: int) -> None:
         """Let the alias of *token*, which was held, end with the record."""
-        if word is Word.AGAIN:  # as somebody else has it
-            fresh = await self._fresh(token) if token.place else None
-            end_ms = fresh.expires_ms if fresh is not None else 0
+        if word is Word.AGAIN and token.place:  # as somebody else has it
+            fresh = await self._fresh(token)
+            word, end_ms = (Word.OK, fresh.expires_ms) if fresh else (Word.UNKNOWN, 0)
         if word not in (Word.OK, Word.AGAIN):
             await self._imports.forget(token)
         elif end_ms:

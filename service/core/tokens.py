@@ -157,10 +157,10 @@ class Tokens:
         await self.revoke_token(token)
 
     async def revoke_token(self, token: Token, *, exact: bool = False) -> None:
-        """Kill *token*; one that is dead already is no matter. *exact* as in ``amend``."""
+        """Kill *token*. *exact* as in ``amend``; else one that is dead already is no matter."""
         _, shard = split_id(token.token_id)
         word = await self._kill(shard, token.digest, token.seen if exact else b"")
-        if word is Word.AGAIN:
+        if exact and word is not Word.OK:
             raise TokenChanged(str(token.token_id))
 
     async def _kill(self, shard: bytes, digest: bytes, seen: bytes = b"") -> Word:

@@ -54,6 +54,17 @@ async def test_one_ends_what_he_saw_or_another_changes_it(pair: Pair):
         assert ("live" if done[0] is None else "revoked") == state
 
 
+async def test_one_ends_what_two_saw(pair: Pair):
+    """The other one is told that it is not there any more as he saw it."""
+    for _ in range(ROUNDS * 4):
+        seen = await token(pair[0])
+        done = await asyncio.gather(
+            *(rig.tokens.revoke_token(seen, exact=True) for rig in pair), return_exceptions=True
+        )
+
+        assert [TokenChanged] == [type(each) for each in done if each is not None]
+
+
 async def test_changes_of_different_things_stand_beside_each_other(pair: Pair):
     """Description and networks are kept in one place; whoever comes later leaves the other's."""
     home = ipaddress.ip_network("192.0.2.0/24")

@@ -11,7 +11,14 @@ import pytest
 from service.core.amending import Change
 from service.core.making import PasswordChanged
 from service.core.secret import Form, digest_of, shard_of_text
-from service.errors import KeyTaken, NoSuchToken, NoSuchUser, TooManyTokens, UserDisabled
+from service.errors import (
+    KeyTaken,
+    NoSuchToken,
+    NoSuchUser,
+    TokenChanged,
+    TooManyTokens,
+    UserDisabled,
+)
 from service.model import Issued, Life, Trace, Word
 from service.store.imports import GRAVE_MS
 from service.store.keys import shard_of
@@ -190,6 +197,22 @@ async def test_an_end_may_lie_in_the_past(rig: Rig, end_ms: int, state: Word) ->
     assert Word.OK == await word(rig, KEY)
     assert -1 == await rig.run(b"PTTL", alias)
     assert Life.NEVER == (await rig.tokens.get(issued.token_id)).life
+
+
+async def test_a_change_that_came_too_late_leaves_the_alias_its_end(rig: Rig) -> None:
+    """Whoever meant another state than there is prolongs nothing, and ends nothing."""
+    issued = await rig.tokens.issue(chosen(KEY, end_ms=await rig.now() + 60_000))
+    seen = await rig.tokens.get(issued.token_id)
+    alias = rig.keys.token(shard_of_text(KEY.encode()), digest_of(KEY.encode()))
+    await rig.tokens.amend(seen, Change(write=False))
+
+    with pytest.raises(TokenChanged):
+        await rig.tokens.amend(seen, Change(end_ms=0), exact=True)
+
+    assert abs(await rig.run(b"PTTL", alias) - 60_000 - GRAVE_MS) < 10_000
+    assert issued.expires_ms == (await rig.tokens.get(issued.token_id)).expires_ms
+    use = {"address": HOME, "agent": CURL, "write": False}
+    assert Word.OK == (await rig.tokens.verify(KEY.encode(), **use)).word
 
 
 async def test_a_new_end_takes_the_alias_along(rig: Rig) -> None:

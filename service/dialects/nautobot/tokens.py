@@ -8,7 +8,6 @@ from typing import Any
 
 from service.core.amending import Change
 from service.core.making import PasswordChanged
-from service.core.passwords import public_part
 from service.core.tokens import Wish
 from service.dialects.nautobot import shape, texts
 from service.dialects.nautobot.fields import Said, said
@@ -48,8 +47,6 @@ async def issued(call: Call, wanted: Sequence[Said]) -> AsyncIterator[list[Issue
     wishes = [_wish(call, policy, one) for one in wanted]
     try:
         async with call.service.tokens.all_or_none(wishes) as made:
-            if call.password and any(wish.text for wish in wishes):
-                await _recheck(call)
             yield made
     except OneRefused as refused:
         raise _refusal(refused, len(wishes)) from None
@@ -83,19 +80,6 @@ def _refusal(refused: OneRefused, count: int) -> Exception:
 def beside(fault: Any, at: int, count: int) -> list[Any]:
     """*fault* in its place in a list of *count* that are right otherwise."""
     return [fault if index == at else {} for index in range(count)]
-
-
-async def _recheck(call: Call) -> None:
-    """Denied when the password that was compared is another one by now.
-
-    Only tokens made here are written together with that comparison; one with a chosen key is not.
-    """
-    try:
-        user = await call.service.users.get(call.me.name)
-    except NoSuchUser:
-        raise Denied(texts.INACTIVE) from None
-    if public_part(user.password) != call.password:
-        raise Denied(texts.BAD_BASIC)
 
 
 def new_token(call: Call, wanted: Said, made: Issued) -> Token:

@@ -93,15 +93,14 @@ async def test_a_password_that_changed_meanwhile_gets_no_token(
 async def test_a_user_deleted_meanwhile_gets_no_token_with_a_chosen_key(
     house: Nautobot, anybody: Any, monkeypatch: pytest.MonkeyPatch
 ):
-    """After the issue, before the answer."""
+    """Between the check and the making."""
     make = house.house.tokens.imports.many
 
-    async def then_delete(tokens: Any) -> Any:
-        made = await make(tokens)
+    async def delete_first(tokens: Any) -> Any:
         await house.house.users.delete("bob")
-        return made
+        return await make(tokens)
 
-    monkeypatch.setattr(house.house.tokens.imports, "many", then_delete)
+    monkeypatch.setattr(house.house.tokens.imports, "many", delete_first)
     response = await anybody.post(TOKENS, json={"key": KEY}, auth=("bob", "pw"))
 
     assert (403, {"detail": "User inactive"}) == (response.status_code, response.json())

@@ -61,8 +61,10 @@ async def every(call: Call) -> Reply:
         return Reply(200, [shape.user(user, born) for user in found if user is not None])
     pages = call.service.users.pages()
     rest = ([shape.user(user, born) for user in page] async for page in pages)
-    first = await anext(rest)  # an outage is told while it can be
-    return Reply(200, Pages([shape.user(CERTIFIED, born), *first], rest))
+    # An outage is told while it can be, and a list that is not long has its length.
+    first, more = await anext(rest), await anext(rest, None)
+    everybody = [shape.user(CERTIFIED, born), *first]
+    return Reply(200, everybody if more is None else Pages([*everybody, *more], rest))
 
 
 def _ids(text: str) -> list[UUID]:

@@ -47,7 +47,7 @@ async def test_who_is_asking(house: Puppet, bob: Any):
 
 async def test_a_list_has_everybody_once(house: Puppet, alice: Any):
     """``api_user`` first, whatever fits a page; a directory entry without a record is passed."""
-    names = [f"user{n:03d}" for n in range(PAGE)]
+    names = [f"user{n:03d}" for n in range(3 * PAGE)]
     for name in names:
         await house.house.users.owners.create(name, {"password": ""})
     await house.house.users.delete("carol")
@@ -62,6 +62,15 @@ async def test_a_list_has_everybody_once(house: Puppet, alice: Any):
     assert ["api_user", "alice", "bob", *names] == [user["login"] for user in told]
     assert told[2] == (await alice.get(f"{USERS}/{await house.sid()}")).json()
     assert (200, b"") == ((head := await alice.head(USERS)).status_code, head.content)
+    assert "content-length" not in answer.headers
+
+
+async def test_a_short_list_has_its_length(alice: Any):
+    """As every other answer."""
+    answer = await alice.get(USERS)
+
+    assert str(len(answer.content)) == answer.headers["content-length"]
+    assert 4 == len(answer.json())
 
 
 async def test_some_users_are_found_by_their_ids(house: Puppet, alice: Any):
@@ -90,8 +99,8 @@ async def test_a_list_is_for_superusers_and_certificates(house: Puppet, anybody:
 async def test_a_list_that_breaks_off_has_no_end(
     house: Puppet, alice: Any, monkeypatch: pytest.MonkeyPatch
 ):
-    """An outage before the first page is a 503, and later one is no whole list."""
-    for n in range(PAGE):
+    """An outage at first is a 503, and after that there is no whole list."""
+    for n in range(2 * PAGE):
         await house.house.users.owners.create(f"user{n:03d}", {"password": ""})
     after, sent = house.house.users.owners.after, list[dict[str, Any]]()
 
@@ -106,7 +115,7 @@ async def test_a_list_that_breaks_off_has_no_end(
     monkeypatch.setattr(house.house.users.owners, "after", fail)
     broken_from = 0
     assert (503, texts.SERVER) == refused(await alice.get(USERS))
-    broken_from = 1
+    broken_from = PAGE + 1
     scope = alice.build_request("GET", USERS)
     headers = [(k.lower(), v) for k, v in scope.headers.raw]
     asked = {

@@ -58,6 +58,21 @@ async def test_a_token_is_used_from_its_networks_only(house: Netbox):
     )
 
 
+@pytest.mark.parametrize("network", ["::/0", "::/1", "::/64", "::1"])
+@pytest.mark.parametrize("address", ["192.0.2.1", "::ffff:192.0.2.1"])
+async def test_no_network_of_ipv6_lets_ipv4_in(
+    house: Netbox, client: Any, network: str, address: str
+):
+    """However wide it is, and however the address is written."""
+    fresh = (await client.post(TOKENS, json={"user": 2, "allowed_ips": [network]})).json()
+    said = await detail(house, f"Token {fresh['key']}", address=address)
+    async with house.client(fresh["key"], address="::1") as caller:
+        inside = await caller.get(TOKENS)
+
+    assert SOURCE.format("192.0.2.1") == said
+    assert 200 == inside.status_code
+
+
 async def test_a_proxy_is_asked_for_the_address():
     """One that names none leaves a restricted token without use."""
     async with netbox(server={"trusted_proxies": ["192.0.2.1"]}) as made:

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from service.core.amending import Change
-from service.core.making import PasswordChanged
+from service.core.making import PasswordChanged, token_of
 from service.core.tokens import Wish
 from service.dialects.nautobot import shape, texts
 from service.dialects.nautobot.fields import Said, said
@@ -21,7 +21,7 @@ from service.errors import (
     OneRefused,
     UserDisabled,
 )
-from service.model import Issued, Level, Life, Policy, Token
+from service.model import Issued, Level, Token
 from service.wire.reply import Reply
 from service.wire.rest.metadata import described
 from service.wire.rest.refusal import Denied, Invalid, NotFound
@@ -44,7 +44,7 @@ async def issued(call: Call, wanted: Sequence[Said]) -> AsyncIterator[list[Issue
     policy = call.service.policies[texts.POLICY]
     if policy.bind_ip is not Level.OFF and not call.caller.address:
         raise ClientAddressUnknown
-    wishes = [_wish(call, policy, one) for one in wanted]
+    wishes = [_wish(call, one) for one in wanted]
     try:
         async with call.service.tokens.all_or_none(wishes) as made:
             yield made
@@ -52,10 +52,10 @@ async def issued(call: Call, wanted: Sequence[Said]) -> AsyncIterator[list[Issue
         raise _refusal(refused, len(wishes)) from None
 
 
-def _wish(call: Call, policy: Policy, wanted: Said) -> Wish:
+def _wish(call: Call, wanted: Said) -> Wish:
     return Wish(
         owner=call.me.name,
-        policy=policy,
+        policy=call.service.policies[texts.POLICY],
         address=call.caller.address,
         agent=call.caller.agent,
         write=wanted.write,
@@ -84,18 +84,7 @@ def beside(fault: Any, at: int, count: int) -> list[Any]:
 
 def new_token(call: Call, wanted: Said, made: Issued) -> Token:
     """The token that was *made* for whoever asks, as he *wanted* it."""
-    return Token(
-        token_id=made.token_id,
-        owner=call.me.name,
-        policy=texts.POLICY,
-        state="live",
-        write=call.service.policies[texts.POLICY].write if wanted.write is None else wanted.write,
-        life=Life.FIXED if made.expires_ms else Life.NEVER,
-        created_ms=made.created_ms,
-        expires_ms=made.expires_ms,
-        last_used_ms=0,
-        description=wanted.description or "",
-    )
+    return token_of(_wish(call, wanted), made)
 
 
 def replicas(made: Iterable[Issued]) -> dict[str, str]:

@@ -57,7 +57,7 @@ def _echo(application: Application) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True
-        timeout = 20
+        timeout = 120  # longer than a module takes: a gateway may use a connection that just ends
 
         def answer(self) -> None:
             application.requests += 1

@@ -36,8 +36,11 @@ class _Doubt:
     until: float
     missing: float = 0.0
 
+    def sure(self, now: float) -> bool:
+        return bool(self.missing) and now - self.missing >= SURE_S
+
     def due(self, now: float) -> bool:
-        return not self.missing or now - self.missing >= SURE_S
+        return not self.missing or self.sure(now)
 
 
 class Undo:
@@ -50,14 +53,18 @@ class Undo:
         self._store = store
         self._left: dict[tuple[bytes, bytes], _Doubt] = {}
         self._worker: asyncio.Task[None] | None = None
+        self._looking = asyncio.Lock()
 
     async def now(self, news: Sequence[NewToken]) -> None:
-        """Take back *news*, all of which were made, or else ``later``; never raises."""
+        """Take back *news*, all of which were made, or else ``later``, also when it is ended."""
+        start = 0
         try:
             for start in range(0, len(news), BATCH):
                 await self._store.take_back(news[start : start + BATCH])
-        except StoreDown:
-            self.later(news)
+        except BaseException as error:
+            self.later(news[start:])
+            if not isinstance(error, StoreDown):
+                raise
 
     def later(self, news: Sequence[NewToken]) -> None:
         """Take back those of *news* that were made, or will be by what is on its way."""
@@ -87,21 +94,23 @@ class Undo:
 
     async def _look(self) -> bool:
         """Take back all that are there; whether the store answered."""
-        due = [doubt for doubt in self._left.values() if doubt.due(monotonic())]
-        try:
-            for start in range(0, len(due), BATCH):
-                await self._take_back(due[start : start + BATCH])
-        except StoreDown:
-            return False
-        return True
+        async with self._looking:
+            due = [doubt for doubt in self._left.values() if doubt.due(monotonic())]
+            try:
+                for start in range(0, len(due), BATCH):
+                    await self._take_back(due[start : start + BATCH])
+            except StoreDown:
+                return False
+            return True
 
     async def _take_back(self, part: Sequence[_Doubt]) -> None:
+        began = monotonic()
         missing = {new.digest for new in await self._store.take_back([d.new for d in part])}
         now = monotonic()
-        done = [doubt for doubt in part if doubt.missing or doubt.new.digest not in missing]
-        self._forget([doubt.new for doubt in done])
+        sure = [doubt.sure(began) or doubt.new.digest not in missing for doubt in part]
+        self._forget([doubt.new for doubt, done in zip(part, sure, strict=True) if done])
         for doubt in part:
-            doubt.missing = now
+            doubt.missing = doubt.missing or now
 
     def _forget(self, news: Sequence[NewToken]) -> None:
         for new in news:

@@ -197,6 +197,30 @@ async def test_a_task_that_is_ended_leaves_nothing(rig: Rig):
     assert (1, 0) == (before, await live(rig))
 
 
+async def test_a_task_that_is_ended_while_it_takes_back_leaves_nothing(rig: Rig):
+    """What is left to take back is taken back behind it."""
+    await rig.owner("bob")
+    await rig.tokens.issue(wish("bob", NETBOX, text=KEY))
+    take_back, reached = rig.store.take_back, asyncio.Event()
+
+    async def hang(news: Any) -> Any:
+        reached.set()
+        await asyncio.Event().wait()
+
+    rig.store.take_back = hang  # type: ignore[method-assign]
+    wishes = [wish("alice", NETBOX)] * 2
+    task = asyncio.create_task(make(rig, *wishes, wish("alice", NETBOX, text=KEY)))
+    await reached.wait()
+    task.cancel()
+    ended = await asyncio.gather(task, return_exceptions=True)
+    rig.store.take_back = take_back  # type: ignore[method-assign]
+    before = await live(rig)
+    await rig.tokens.settle()
+
+    assert isinstance(ended[0], asyncio.CancelledError)
+    assert (2, 0, 1) == (before, await live(rig), await live(rig, "bob"))
+
+
 async def test_a_text_that_waits_to_be_taken_back_may_be_chosen_again(rig: Rig):
     """At once: it is taken back first."""
     wishes = [wish("alice", NETBOX), wish("alice", NETBOX, text=KEY)]
@@ -317,6 +341,19 @@ async def test_what_is_read_behind_the_first_look_is_found_by_the_next(
     new, waiting = rig.new("alice", NETBOX), undo.Undo(rig.store)
     waiting.later([new])
     await looked.wait()
+    await rig.store.issue(new)
+    before = await live(rig)
+    await waiting.settle()
+
+    assert (1, 0) == (before, await live(rig))
+
+
+async def test_two_looks_at_once_are_no_later_look(rig: Rig, monkeypatch: pytest.MonkeyPatch):
+    """What both of them miss may still come."""
+    monkeypatch.setattr(undo, "SURE_S", 0.3)
+    new, waiting = rig.new("alice", NETBOX), undo.Undo(rig.store)
+    waiting.later([new])
+    await asyncio.gather(waiting.before([new]), waiting.before([new]))
     await rig.store.issue(new)
     before = await live(rig)
     await waiting.settle()

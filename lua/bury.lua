@@ -37,8 +37,12 @@ end
 
 for i = 4, #KEYS do
   local entry = ARGV[i]
-  local token = redis.call('HMGET', KEYS[i], 'h', 'd')
-  local h = token[1]
+  local token = redis.call('HMGET', KEYS[i], 'h', 'd', 'o')
+  -- Somebody else of this shard may have the place by now: then the entry leads nowhere.
+  local h = token[3] == owner and token[1]
+  if h and i - 3 <= tonumber(ARGV[2]) and string.sub(h, 2, 2) ~= string.sub(entry, -1) then
+    h = nil
+  end
   if i - 3 > tonumber(ARGV[2]) then
     -- A name may point elsewhere by now; only one that still points to what is gone goes.
     if not h and redis.call('HGET', KEYS[3], entry) == string.sub(KEYS[i], -20) then

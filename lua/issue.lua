@@ -34,6 +34,7 @@
 -- @include bytes_of
 -- @include life_of
 -- @include nth_live
+-- @include bears
 
 local owner, head = ARGV[1], ARGV[10]
 local idle, limit, now = tonumber(ARGV[11]), tonumber(ARGV[7]), now_ms()
@@ -59,22 +60,22 @@ if mine[1] then
   local left, made = life_of(KEYS[1], mine[1], now), number_at(mine[2], #mine[2] - 5, #mine[2])
   return { 'issued', number_at(mine[1], 5, 9), made, ends(mine[1], left) }
 end
-local without -- texts of the token that loses its label
+local label, letter = string.sub(ARGV[3], 1, 6) == 'label:', string.sub(head, 2, 2)
+local without -- the texts of a token that loses its label
 if ARGV[3] ~= '' then
   if (redis.call('HGET', KEYS[5], ARGV[3]) or '') ~= ARGV[4] then return { 'again', 'name' } end
-  local old = redis.call('HMGET', KEYS[7], 'h', 'd', 'c', 'm')
-  if ARGV[4] ~= '' and old[1] and not old[2] and string.byte(old[1], 4) >= 97 then
+  local old = redis.call('HMGET', KEYS[7], 'h', 'd', 'c', 'm', 'o', 'x')
+  local named, h = ARGV[4] ~= '' and bears(old, ARGV[3], owner, letter), old[1]
+  if named and label then without = string.gsub(old[4], '^label%z[^%z]*%z?', '') end
+  if named and not old[2] and string.byte(h, 4) >= 97 then
     if limit < known then return { 'trim' } end
-    local h, left = old[1], life_of(KEYS[7], old[1], now)
+    local left, other = life_of(KEYS[7], h, now), string.sub(h, 2, 2) ~= letter
     local slides, stop = string.sub(h, 3, 3) == 's' and idle > 0, number_at(h, 14, 19)
-    local other = string.sub(h, 2, 2) ~= string.sub(head, 2, 2)
     if number_at(h, 5, 9) > (other and mark or dead) and left > 0 then
       if other or ARGV[5] == 'reject' then return { 'conflict' } end
-      without = ARGV[5] == 'replace' and string.gsub(old[4] or '', '^label%z[^%z]*%z?', '')
       if slides then left = stop > 0 and math.min(idle, stop - now) or idle end
-      -- A login's token that its end leaves less than one idle time is not worth handing out; of a
-      -- label there is no other.
-      if not without and (not slides or left == idle or string.sub(ARGV[3], 1, 6) == 'label:') then
+      -- One that its end leaves less than an idle time is not worth handing out, without a label.
+      if ARGV[5] ~= 'replace' and (not slides or left == idle or label) then
         if slides then redis.call('PEXPIRE', KEYS[7], left + number_at(h, 10, 13) * 1000) end
         return { 'reused', number_at(h, 5, 9), old[3] or '', ends(h, left) }
       end
@@ -84,10 +85,10 @@ end
 local entries = redis.call('ZCARD', KEYS[4])
 if entries >= tonumber(ARGV[9]) then return { 'full', entries } end
 if limit < 9999 then
-  local over, letter = 0, string.sub(head, 2, 2)
+  local over = 0
   if limit > 0 then
     local unseen = redis.call('ZREVRANGEBYSCORE', KEYS[4], '+inf', '(' .. ARGV[6], 'WITHSCORES')
-    over = nth_live(unseen, letter, 8, limit, dead, now, number_at, life_of)
+    over = nth_live(owner, unseen, ARGV[6], letter, 8, limit, dead, now, number_at, life_of)
     if over == 0 and ARGV[8] ~= '1' then return { 'again', 'more' } end
   end
   floor = math.max(floor, over)

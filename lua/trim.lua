@@ -24,7 +24,8 @@ if not state[1] then return { 'unknown' } end
 local floor = state[2] and number_at(state[2], 1, 5) or 0
 local dead = math.max(number_at(state[1], 2, 6), floor)
 local unseen = redis.call('ZREVRANGEBYSCORE', KEYS[2], '+inf', '(' .. ARGV[4], 'WITHSCORES')
-local over = nth_live(unseen, ARGV[2], 3, limit + 1, dead, now_ms(), number_at, life_of)
+local over = nth_live(ARGV[1], unseen, ARGV[4], ARGV[2], 3, limit + 1, dead, now_ms(),
+  number_at, life_of)
 if over == 0 and ARGV[5] ~= '1' then return { 'again', 'more' } end
 floor = math.max(floor, over)
 redis.call('HSET', KEYS[1], floors, bytes_of(floor, 5) .. string.format('%04d', limit))

@@ -189,6 +189,9 @@ class Rig:
         head = self.head(policy, **{k: wishes.pop(k) for k in list(wishes) if k in parts})
         wishes.setdefault("digest", os.urandom(20))
         wishes.setdefault("age_ms", policy.lifetime_ms)
+        label = wishes.get("name", b"").partition(b"label:")[2]
+        if label:  # it stands in the token, too
+            wishes.setdefault("fields", {b"m": b"label\0" + label})
         return NewToken(owner=owner, head=head, policy=policy, **wishes)
 
     async def make(self, owner: str = "alice", policy: Policy = TOWER, **wishes: Any) -> Made:

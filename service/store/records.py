@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from service.model import Head, Life, Network, Policy, Token, Word, split_id, token_id
+from service.model import DIGEST_BYTES, Head, Life, Network, Policy, Token, Word, split_id, token_id
 from service.store.client import Client, Command, Reply
 from service.store.keys import Keys, shard_of, split_entry
 from service.store.networks import unpack_networks
@@ -124,7 +124,7 @@ class Records:
             step = (b"ZRANGEBYSCORE", self.keys.index(shard, owner), counter, counter)
             entries = (await self.client.run(step))[0]
             found = await self._one(owner, entries[0]) if entries else None
-            if found is not None:
+            if found is not None and found.token_id == number:
                 return found
         return None
 
@@ -190,7 +190,10 @@ class Records:
         return [
             self._token(_digest(entry), fields, pttl, now, states[owner])
             for (owner, entry), fields, pttl in rows
-            if fields[0] is not None and fields[1] == owner.encode()
+            if fields[0] is not None
+            and fields[1] == owner.encode()
+            # What the entry was for has gone, and another of the owner's tokens has its text.
+            and entry[DIGEST_BYTES:] in (b"", fields[0][1:2])
         ]
 
     def _token(

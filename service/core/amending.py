@@ -113,7 +113,10 @@ class Amending:
         raise StoreDown("moved on")
 
     async def _let_go(self, token: Token, word: Word, end_ms: int) -> None:
-        """Let the alias of *token*, which was held, end with the record."""
+        """Let the alias of *token*, which was held, end with the record; held again if it has none.
+
+        Whoever changed it at the same moment may have let go of the alias since.
+        """
         if word is Word.AGAIN and token.place:  # as somebody else has it
             fresh = await self._fresh(token)
             word, end_ms = (Word.OK, fresh.expires_ms) if fresh else (Word.UNKNOWN, 0)
@@ -121,6 +124,8 @@ class Amending:
             await self._imports.forget(token)
         elif end_ms:
             await self._imports.release(token, end_ms)
+        else:
+            await self._imports.hold(token)
 
     async def _fresh(self, token: Token) -> Token | None:
         return await self._records.by_digest(split_id(token.token_id)[1], token.digest)

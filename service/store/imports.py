@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from service.model import Token, Word
+from service.store.aliases import Release, let_go, settling
 from service.store.client import Call, Part, Reply
 from service.store.issuing import NewToken, Outcome
 from service.store.keys import shard_of
@@ -76,9 +77,9 @@ class Imports:
     async def release(self, token: Token, end_ms: int) -> None:
         """Let the alias of *token*, if it has one, end a grave after *end_ms*."""
         if token.place:
-            alias = self._keys.token(token.place, token.digest)
             shard = shard_of(token.owner)
-            await self._store.release(alias, shard, end_ms=end_ms, grave_ms=GRAVE_MS)
+            release = Release(token.digest, token.place, shard, grave_ms=GRAVE_MS, end_ms=end_ms)
+            await let_go(self._store, [release])
 
     async def forget(self, token: Token) -> None:
         """Let the alias of *token*, if it has one, end with the grave: the record is dead."""
@@ -191,14 +192,6 @@ class Imports:
         shard, new = token.shard, token.new
         keys = [self._keys.token(shard, new.digest), self._keys.index(shard, new.owner)]
         return Call(self._store.scripts["revoke"], keys, [new.owner])
-
-
-def settling(store: Store, alias: bytes, shard: bytes, *, ttl_ms: int = 0) -> Call:
-    """Let the key *alias* lead to *shard*, where the record is, for *ttl_ms* at least (0: always).
-
-    There is no attempt under way, nor was anything seen there.
-    """
-    return Call(store.scripts["claim"], [alias], [shard, b"", b"", b"", ttl_ms])
 
 
 def _outcome(reply: Reply, token: Foreign) -> Outcome:

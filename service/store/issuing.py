@@ -15,6 +15,8 @@ TIDY = 8
 MARGIN = 16
 LOOKS = 4
 """Commands that ``looking`` gives."""
+KILLS = (b"c", b"s", b"h", b"m", b"n")
+"""Fields of a record that ``killing`` needs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,3 +179,11 @@ def outcome_of(
             replicas=replicas,
         )
     return Outcome(word=word)
+
+
+def killing(script: Script, keys: Keys, new: NewToken, *, row: Sequence[Reply]) -> Call:
+    """The call of ``revoke`` for *new*, if its record still is as ``KILLS`` were read: *row*."""
+    shard = shard_of(new.owner)
+    named = [keys.token(shard, new.digest), keys.index(shard, new.owner)]
+    _, _, head, texts, networks = row
+    return Call(script, named, [new.owner, head + (texts or b"") + bytes(2) + (networks or b"")])

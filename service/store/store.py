@@ -9,8 +9,10 @@ from time import monotonic
 
 from service.errors import NotSetUp, StoreDown, WriteLost
 from service.model import Head, Life, Policy, Trace, Verdict, Word, token_id
+from service.store.aliases import Release, let_go
 from service.store.client import Call, Client, Command, Part, Reply
 from service.store.issuing import (
+    KILLS,
     LOOKS,
     MARGIN,
     Killed,
@@ -18,6 +20,7 @@ from service.store.issuing import (
     NewToken,
     Outcome,
     issuing,
+    killing,
     looked,
     looking,
     outcome_of,
@@ -265,10 +268,10 @@ class Store:
             keys = [key, self.keys.index(shard, owner.decode())]
             replies = await self._write(Call(self.scripts["revoke"], keys, [owner, seen]))
             word = Word(replies[0][0].decode())
-            if place is not None and word is not Word.AGAIN:
+            if place is not None and word is Word.OK:
                 # The alias may go when the record does.
                 grave_ms = Head.unpack(head).grave_s * 1000
-                await self.release(self.keys.token(place, digest), shard, grave_ms=grave_ms)
+                await let_go(self, [Release(digest, place, shard, grave_ms=grave_ms)])
             return Killed(
                 word=word,
                 replicas=replies[1],
@@ -278,32 +281,29 @@ class Store:
             )
         raise StoreDown("moved on")
 
-    async def release(self, alias: bytes, shard: bytes, *, grave_ms: int, end_ms: int = 0) -> None:
-        """Let the key *alias*, if it leads to *shard*, end a grave after *end_ms* (0: now)."""
-        await self.client.run(Call(self.scripts["release"], [alias], [shard, end_ms, grave_ms]))
-
     async def take_back(self, news: Sequence[NewToken]) -> list[NewToken]:
         """Kill those of *news* that were made; the others, which may be on their way."""
         keys = [self.keys.token(shard_of(new.owner), new.digest) for new in news]
-        rows = await self.client.run(*((b"HMGET", key, b"c", b"s") for key in keys))
+        rows = await self.client.run(*((b"HMGET", key, *KILLS) for key in keys))
         # One with another nonce was there before: it bears the same chosen text.
         made = [
-            (new, key, row[1])
-            for new, key, row in zip(news, keys, rows, strict=True)
+            (new, row)
+            for new, row in zip(news, rows, strict=True)
             if row[0] is not None and row[0][:-6] == new.nonce
         ]
-        calls: list[Call] = []
-        for new, key, place in made:
-            index = self.keys.index(shard_of(new.owner), new.owner)
-            calls.append(Call(self.scripts["revoke"], [key, index], [new.owner]))
-            if place is not None:
-                # The alias may go when the record does.
-                alias = self.keys.token(place, new.digest)
-                shard, grave_ms = shard_of(new.owner), new.head.grave_s * 1000
-                calls.append(Call(self.scripts["release"], [alias], [shard, 0, grave_ms]))
-        if calls:
-            await self._write(*calls)
-        return [new for new, row in zip(news, rows, strict=True) if row[0] is None]
+        calls = [killing(self.scripts["revoke"], self.keys, new, row=row) for new, row in made]
+        replies = await self._write(*calls) if calls else []
+        words = [Word(reply[0].decode()) for reply in replies[: len(made)]]
+        dead = [
+            Release(new.digest, row[1], shard_of(new.owner), grave_ms=new.head.grave_s * 1000)
+            for (new, row), word in zip(made, words, strict=True)
+            if row[1] is not None and word in (Word.OK, Word.REVOKED)
+        ]
+        await let_go(self, dead)
+        left = [new for new, row in zip(news, rows, strict=True) if row[0] is None]
+        # Somebody has changed it since, or it is another by now, which its holder was told of.
+        again = [new for (new, _), word in zip(made, words, strict=True) if word is Word.AGAIN]
+        return left + await self.take_back(again) if again else left
 
     async def revoke_owner(self, owner: str) -> tuple[Word, int]:
         """Kill every token of *owner* with one write; also the highest counter that is dead now.

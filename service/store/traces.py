@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from service.model import Life, Token, Word
+from service.store.aliases import settling
 from service.store.client import Call, Command, Reply
-from service.store.imports import settling
 from service.store.keys import shard_of
 from service.store.store import Store
 

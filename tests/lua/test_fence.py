@@ -9,14 +9,13 @@ from redis.exceptions import ResponseError
 
 from service.errors import StoreDown
 from service.model import Life, Word
+from service.store.aliases import Release, let_go
 from service.store.guard import Rule
 from tests.makers import MINUTE, NETBOX, TOWER, Made, Rig, own_text, wish
 from tests.servers import Server, kinds, wait_until
 
 KINDS = kinds()[1:]
 RULE = Rule(limit=3, window_ms=MINUTE, first_ms=1_000, max_ms=MINUTE)
-
-ALIAS = b"t:{0000}:" + bytes(20)
 
 Operation = Callable[[Rig, Made], Awaitable[object]]
 
@@ -30,7 +29,9 @@ DECISIONS: dict[str, Operation] = {
     "set_owner": lambda rig, _: rig.owners.change("alice", {}, state="a"),
     "trim": lambda rig, _: rig.store.trim("alice", TOWER),
     "bury": lambda rig, _: rig.store.bury_all("alice"),
-    "release": lambda rig, made: rig.store.release(ALIAS, made.shard, grave_ms=MINUTE),
+    "release": lambda rig, made: let_go(
+        rig.store, [Release(bytes(20), b"\0\0", made.shard, grave_ms=MINUTE)]
+    ),
 }
 ADDITIONS: dict[str, Operation] = {
     "issue": lambda rig, _: rig.make(),

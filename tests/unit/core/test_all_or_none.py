@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from service.core import undo
+from service.core.amending import Change
 from service.core.maker import BATCH
 from service.errors import KeyTaken, OneRefused, StoreDown, TooManyTokens, WriteLost
 from service.model import Issued, Word
@@ -359,3 +360,44 @@ async def test_two_looks_at_once_are_no_later_look(rig: Rig, monkeypatch: pytest
     await waiting.settle()
 
     assert (1, 0) == (before, await live(rig))
+
+
+async def test_what_its_holder_was_told_of_meanwhile_is_left(rig: Rig):
+    """Another token with the same text, by the time that the one to take back is killed."""
+    with pytest.raises(StoreDown):
+        await fail_behind(rig, *(wish("alice", NETBOX, text=text) for text in (KEY, KEY[::-1])))
+    other, told = rig.node(), []
+    run = rig.client.run
+
+    async def late(*steps: Any) -> Any:
+        if any(getattr(step, "script", None) is rig.store.scripts["revoke"] for step in steps):
+            rig.client.run = run  # type: ignore[method-assign]
+            await other.tokens.revoke(KEY.encode())
+            told.append(await other.tokens.issue(wish("alice", NETBOX, text=KEY)))
+        return await run(*steps)
+
+    rig.client.run = late  # type: ignore[method-assign]
+    await rig.tokens.settle()
+
+    assert [Word.OK] == await words(rig, told)
+    assert 1 == await live(rig)
+
+
+async def test_what_was_changed_meanwhile_is_taken_back_all_the_same(rig: Rig):
+    """It is looked at again."""
+    with pytest.raises(StoreDown):
+        await fail_behind(rig, *[wish("alice", NETBOX)] * 2)
+    listed, changed = await rig.tokens.of_owner("alice"), []
+    run = rig.client.run
+
+    async def late(*steps: Any) -> Any:
+        if any(getattr(step, "script", None) is rig.store.scripts["revoke"] for step in steps):
+            rig.client.run = run  # type: ignore[method-assign]
+            await rig.tokens.amend(listed[0], Change(description="seen in a list"))
+            changed.append(listed[0])
+        return await run(*steps)
+
+    rig.client.run = late  # type: ignore[method-assign]
+    await rig.tokens.settle()
+
+    assert (1, 0) == (len(changed), await live(rig))

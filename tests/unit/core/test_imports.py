@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from ipaddress import ip_network
+from typing import Any
 
 import pytest
 
@@ -345,6 +347,69 @@ async def test_the_alias_of_a_token_that_ended_meanwhile_ends_too(rig: Rig) -> N
     with pytest.raises(NoSuchToken):
         await rig.tokens.amend(token, Change(end_ms=0))
     assert 0 < await rig.run(b"PTTL", alias) <= GRAVE_MS
+
+
+def just_before(rig: Rig, script: str, change: Callable[[], Awaitable[object]]) -> None:
+    """Make a *change* when *rig* is about to run *script* for the first time."""
+    run = rig.client.run
+
+    async def held(*steps: Any) -> Any:
+        if any(getattr(step, "script", None) is rig.store.scripts[script] for step in steps):
+            rig.client.run = run  # type: ignore[method-assign]
+            await change()
+        return await run(*steps)
+
+    rig.client.run = held  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize(
+    "end_ms", [0, 300 * 1440 * MINUTE, MINUTE], ids=["never", "later", "sooner"]
+)
+async def test_an_alias_that_is_let_go_waits_for_a_new_token(rig: Rig, end_ms: int) -> None:
+    """One that has the text again meanwhile: the alias lives as long as that, or its grave."""
+    await rig.tokens.issue(chosen(KEY))
+    alias = rig.keys.token(shard_of_text(KEY.encode()), digest_of(KEY.encode()))
+    again = chosen(KEY, end_ms=end_ms and await rig.now() + end_ms)
+
+    just_before(rig, "release", lambda: rig.tokens.issue(again))
+    await rig.tokens.revoke(KEY.encode())
+
+    left_ms = await rig.run(b"PTTL", alias)
+    assert left_ms == -1 if not end_ms else abs(left_ms - end_ms - NETBOX.grave_ms) < 10_000
+    assert Word.OK == await word(rig, KEY)
+
+
+@pytest.mark.parametrize("behind", [False, True])
+async def test_of_two_new_ends_at_once_the_alias_keeps_the_record_s(rig: Rig, behind: bool) -> None:
+    """Whoever of the two lets go of it last, here where the record is to live for ever."""
+    end_ms = await rig.now() + MINUTE
+    await rig.tokens.issue(chosen(KEY, end_ms=end_ms))
+    alias = rig.keys.token(shard_of_text(KEY.encode()), digest_of(KEY.encode()))
+    token = (await rig.tokens.of_owner("alice"))[0]
+
+    def amend(to_ms: int) -> Awaitable[object]:
+        return rig.tokens.amend(token, Change(end_ms=to_ms))
+
+    if behind:  # the other has let go, and has looked at the record before it changed
+        just_before(rig, "amend", lambda: amend(end_ms))
+        await amend(0)
+    else:
+        just_before(rig, "release", lambda: amend(0))
+        await amend(end_ms)
+
+    ends_ms = (await rig.tokens.of_owner("alice"))[0].expires_ms
+    assert (0, -1) == (ends_ms, await rig.run(b"PTTL", alias))
+
+
+async def test_a_token_that_is_dead_already_leaves_its_alias_alone(rig: Rig) -> None:
+    """Somebody may be about to have its text again."""
+    await rig.tokens.issue(chosen(KEY))
+    alias = rig.keys.token(shard_of_text(KEY.encode()), digest_of(KEY.encode()))
+    await rig.tokens.revoke(KEY.encode())
+    await rig.run(b"PERSIST", alias)
+
+    assert not await rig.tokens.revoke(KEY.encode())
+    assert -1 == await rig.run(b"PTTL", alias)
 
 
 async def test_netbox_s_second_form_is_made_and_shown(rig: Rig) -> None:

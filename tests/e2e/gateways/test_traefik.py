@@ -25,7 +25,7 @@ from tests.e2e.gateways.world import AGENT, ELSEWHERE, HOME
 from tests.e2e.raw import Answer, parse
 
 RECORDED = Path(__file__).with_name("traefik.http").read_text("ascii")
-OWN_CLAIMS = {"x-forwarded-host", "x-forwarded-port", "x-real-ip"}
+OWN_CLAIMS = {"x-forwarded-host", "x-forwarded-port", "x-forwarded-server", "x-real-ip"}
 """What Traefik says by itself to whom it asks for a client that is not in ``trustedIPs``."""
 OWN = {"x-forwarded-for", "x-forwarded-method"}
 """What Traefik tells the gate by itself, over anything a client sends under these names."""

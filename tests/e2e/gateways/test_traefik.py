@@ -116,6 +116,14 @@ def test_traefik_hands_on_no_upgrade_but_a_websocket(dynamic: dict[str, Any]) ->
     assert "Method(`GET`) && HeaderRegexp(`Upgrade`, `(?i)^websocket$`)" == rule
 
 
+def test_traefik_has_no_route_for_connect(dynamic: dict[str, Any]) -> None:
+    """Every rule names its method, or leaves this one out."""
+    rules = {name: each["rule"] for name, each in dynamic["routers"].items()}
+
+    assert rules.pop("websocket").startswith("Method(`GET`) && ")
+    assert not [name for name, rule in rules.items() if not rule.endswith(" && !Method(`CONNECT`)")]
+
+
 def test_the_recorded_request_gets_a_whole_answer(ask: Ask, token: str) -> None:
     """200, no body, and all of the identity."""
     answer = ask(f"Bearer {token}")

@@ -7,7 +7,9 @@ Start servers from the main thread: the kernel ends a server with the thread tha
 from __future__ import annotations
 
 import atexit
+import contextlib
 import importlib.util
+import random
 import shutil
 import signal
 import socket
@@ -16,7 +18,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,9 @@ NEWEST = "redis8"
 START_TIMEOUT_S = 15.0
 STOP_TIMEOUT_S = 10.0
 PORT_ATTEMPTS = 5
+LISTENING = range(12_000, 30_000)
+"""Below what systems give to outgoing connections."""
+_chance = random.SystemRandom()  # tests seed the other one, all alike
 
 DEFAULTS: Mapping[str, str] = {
     "bind": "127.0.0.1",
@@ -64,10 +68,12 @@ class StartFailed(RuntimeError):
 
 
 def free_port() -> int:
-    """A loopback port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A loopback port that was free a moment ago, and that no connection is given by itself."""
+    while True:
+        port = _chance.choice(LISTENING)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def wait_until(
@@ -189,7 +195,7 @@ class Server:
         path = self.directory / "server.log"
         return path.read_text(errors="replace") if path.exists() else ""
 
-    @contextmanager
+    @contextlib.contextmanager
     def client(self) -> Iterator[redis.Connection]:
         """A fresh connection over the unix socket, with the password given."""
         link = redis.UnixDomainSocketConnection(
